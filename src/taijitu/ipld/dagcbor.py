@@ -7,7 +7,7 @@ CID. Links are `Link`, byte strings are `bytes`, and neither ever becomes the ot
 from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
-from cbrrr import _cbrrr as codec  # its public functions are these two, one call further away
+import cbrrr
 
 from taijitu.ipld.cid import Link
 
@@ -16,8 +16,9 @@ NESTING_MAX: Final = 128
 SHORT_SIZE_MAX: Final = 65_536
 """Bytes. Longer blocks are always scanned, whatever they contain."""
 
-_write = cast("Callable[[object, type[Link], bool], bytes]", codec.encode_dag_cbor)
-_read = cast("Callable[[bytes, type[Link], bool], tuple[Any, int]]", codec.decode_dag_cbor)
+_codec = cast(Any, cbrrr)._cbrrr  # its public functions are these two, one call further away
+_write = cast("Callable[[object, type[Link], bool], bytes]", _codec.encode_dag_cbor)
+_read = cast("Callable[[bytes, type[Link], bool], tuple[Any, int]]", _codec.decode_dag_cbor)
 
 _NOT_CONTAINERS: Final = bytes((*range(0x80), *range(0xC0, 0x100)))
 """Every byte that cannot begin a list (0x80 … 0x9f) or a map (0xa0 … 0xbf)."""
@@ -40,7 +41,8 @@ def encode(value: object) -> bytes:
     _check_nesting((value,), NESTING_MAX + 1)
     try:
         return _write(value, Link, False)
-    except (TypeError, ValueError, MemoryError) as error:
+    except (TypeError, ValueError, MemoryError, SystemError) as error:
+        # A SystemError is how the codec reports a map key that is not valid text.
         raise EncodeError(f"not encodable as DAG-CBOR: {error}") from error
 
 

@@ -1,0 +1,1 @@
+"""Where bytes lie: one port, several places, one contract suite that they all pass."""

@@ -71,7 +71,7 @@ class Bucket(Protocol):
         """The size in bytes of an object that is there, whole and verified; else `None`."""
         ...
 
-    def stat_now(self, multihash: bytes) -> int | None | Pending:
+    def stat_now(self, multihash: bytes) -> int | Pending | None:
         """As `stat`, without waiting: for use inside a transaction. `PENDING`: not here, ask."""
         ...
 

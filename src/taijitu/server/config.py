@@ -1,7 +1,8 @@
 """The configuration: environment over file over defaults, checked before anything starts.
 
-Every setting is `TAIJITU_<NAME>` in the environment and `<name>` in `taijitu.toml`. All have working
-defaults. A bad value is refused with the name it was given under; an unknown name is warned about.
+Every setting is `TAIJITU_<NAME>` in the environment and `<name>` in `taijitu.toml`. All have
+working defaults. A bad value is refused with the name it was given under; an unknown name is
+warned about.
 """
 
 import difflib
@@ -39,7 +40,7 @@ GIB: Final = 2**30
 SECRETS: Final = frozenset({"key", "database_url", "smtp_url"})
 """Settings whose values are never shown."""
 
-ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104
+ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ class Config(Record, kw_only=True):
     """The data folder, absolute."""
 
     key: Secret | None
-    """The service's private key (`Mg…`); `None`: the one in the data folder, made at first start."""
+    """The service's private key (`Mg…`); `None`: use the one in the data folder."""
 
     did: str
     """The service's `did:web`."""
@@ -251,7 +252,7 @@ def secret(text: str) -> Secret | None:
 
 def shown(name: str, value: object) -> str:
     """The refused value, for the sentence that refuses it; never one that may hold a secret."""
-    return "" if name in SECRETS else f", not {value!r}"
+    return "" if name in SECRETS else f" (given: {value!r})"
 
 
 def is_loopback(host: str) -> bool:
@@ -274,17 +275,11 @@ def conflicts(config: Config) -> tuple[str, ...]:
     found: list[str] = []
     if config.provision == "open" and not config.loopback:
         found.append(
-            f"{PREFIX}PROVISION is open and the service listens on {config.host}: whoever can reach "
-            "it can store data here"
+            f"{PREFIX}PROVISION is open and the service listens on {config.host}: whoever "
+            "can reach it can store data here"
         )
     if config.testing:
         found.append(f"{PREFIX}TESTING is on: endpoints for tests are open to whoever can reach us")
-    if (
-        config.key is not None
-        and config.loopback is False
-        and config.public_url.startswith("http:")
-    ):
-        found.append(f"{PREFIX}PUBLIC_URL is not https: signed upload URLs travel in the clear")
     return tuple(found)
 
 

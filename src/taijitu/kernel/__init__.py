@@ -1,1 +1,4 @@
-"""The idea itself: machines, plans and what is due. Pure; it knows links, not storage, UCAN or HTTP."""
+"""The idea itself: machines, plans, and what is due.
+
+Pure. It knows links, and nothing of storage, UCAN or HTTP.
+"""

@@ -1,0 +1,1 @@
+"""The protocols as machines: one machine, one file, one screenful of `update`. Pure."""

@@ -51,7 +51,7 @@ def _fast(value: object) -> bytes | None:
         return None
     try:
         text = _json.encode(value)
-    except OverflowError:  # an integer of more than 64 bits
+    except (OverflowError, TypeError):  # an integer of more than 64 bits, a key that is not text
         return None
     return text if text.isascii() else None
 
@@ -63,7 +63,7 @@ def _is_plain(container: Iterable[object]) -> bool:
             continue
         if kind is dict:
             inner = cast("dict[str, object]", item)
-            if "/" in inner or not _is_plain(inner) or not _is_plain(inner.values()):
+            if "/" in inner or not _is_plain(inner.values()):
                 return False
         elif kind is not list or not _is_plain(cast("list[object]", item)):
             return False

@@ -51,7 +51,7 @@ def _fast(value: object) -> bytes | None:
         return None
     try:
         text = _json.encode(value)
-    except (OverflowError, TypeError):  # an integer of more than 64 bits, a key that is not text
+    except TypeError:  # a key that is not text
         return None
     return text if text.isascii() else None
 
@@ -61,7 +61,10 @@ def _is_plain(container: Iterable[object]) -> bool:
         kind = item.__class__
         if kind in _PLAIN:
             continue
-        if kind is dict:
+        if kind is int:
+            if not INTEGER_MIN <= cast(int, item) <= INTEGER_MAX:
+                return False
+        elif kind is dict:
             inner = cast("dict[str, object]", item)
             if "/" in inner or not _is_plain(inner.values()):
                 return False
@@ -169,5 +172,5 @@ _WRITERS: Final = _Writers(
         type(None): _null,
     }
 )
-_PLAIN: Final = frozenset((str, int, bool, Link, type(None)))
+_PLAIN: Final = frozenset((str, bool, Link, type(None)))
 _json: Final = msgspec.json.Encoder(order="sorted", enc_hook=_link_map)

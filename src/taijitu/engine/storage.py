@@ -59,17 +59,17 @@ class PlanChange(NamedTuple):
 
 
 class TaskKey(NamedTuple):
-    """A task: the plan that asked for it, and its index there."""
+    """A task: the plan that asked for it, and its number there."""
 
     plan: bytes
-    index: int
+    number: int
 
 
 class TaskRow(NamedTuple):
     """An open task. `ready_at` is when it may start; `about` is what a hint must name."""
 
     plan: bytes
-    index: int
+    number: int
     path: str
     ability: str
     about: str
@@ -79,14 +79,14 @@ class TaskRow(NamedTuple):
 
     @property
     def key(self) -> TaskKey:
-        return TaskKey(self.plan, self.index)
+        return TaskKey(self.plan, self.number)
 
 
 class Deferral(NamedTuple):
     """Try a task again at `ready_at` (or never, if parked), and remember what went wrong."""
 
     plan: bytes
-    index: int
+    number: int
     ready_at: int
     tries: int
     trouble: str

@@ -1,0 +1,347 @@
+"""A transaction while it is being written: synchronous, and nothing but a computation.
+
+It reads heads and plans through a `Source`, runs `update`, asks the cells that a plan asks, settles
+what can be settled at once, delivers what that sends, and repeats until only worldly tasks are
+left. What comes out is one `Batch`. It may be thrown away and run again at any moment.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from taijitu.engine.actor import Actors
+from taijitu.engine.cell import (
+    Head,
+    Machines,
+    Progress,
+    encode_progress,
+    machine_of,
+    path_text,
+)
+from taijitu.engine.storage import Batch, HeadChange, PlanChange, TaskKey, TaskRow
+from taijitu.ipld.cid import Link, link_to
+from taijitu.kernel import codec
+from taijitu.kernel.effect import (
+    Await,
+    Effect,
+    Message,
+    Not,
+    Path,
+    Ref,
+    Request,
+    Task,
+    Then,
+    tag,
+)
+from taijitu.kernel.failures import Bug, Fault
+from taijitu.kernel.machine import State, Step
+from taijitu.kernel.plan import NOTHING_DUE, Due, due, filled, plan, sends
+from taijitu.kernel.receipt import Error, Receipt
+
+ROUNDS_MAX = 16
+"""How often one plan may be asked what is due, within one transaction."""
+
+TRANSITIONS_MAX = 64
+"""How many transitions one transaction may make."""
+
+
+class Unread(Exception):
+    """The transaction needs a head (by path) or a plan (by its transition) that is not at hand."""
+
+    def __init__(self, *, path: Path | None = None, plan: Link | None = None) -> None:
+        super().__init__(path, plan)
+        self.path = path
+        self.plan = plan
+
+
+class Source(Protocol):
+    """The newest heads and plans, committed or not. Raises `Unread` for what is not at hand."""
+
+    def head(self, path: Path) -> Head: ...
+
+    def progress(self, planned: Link) -> Progress: ...
+
+
+Seal = Callable[[codec.Transition], tuple[Link, bytes]]
+"""Turns a transition into a block and its link."""
+
+
+def seal(transition: codec.Transition) -> tuple[Link, bytes]:
+    block = codec.encode(transition)
+    return link_to(block), block
+
+
+class Draft:
+    """One transaction, at the time `at` (ms since 1970)."""
+
+    def __init__(
+        self, machines: Machines, actors: Actors, source: Source, at: int, seal: Seal = seal
+    ) -> None:
+        self.machines = machines
+        self.actors = actors
+        self.source = source
+        self.at = at
+        self.seal = seal
+        self.found: dict[Path, Head] = {}
+        self.heads: dict[Path, Head] = {}
+        self.found_plans: dict[Link, Progress] = {}
+        self.plans: dict[Link, Progress] = {}
+        self.transitions: list[tuple[Link, bytes, codec.Transition]] = []
+
+    # Reading
+
+    def head(self, path: Path) -> Head:
+        """The cell as this transaction sees it. From now on the commit depends on it."""
+        head = self.heads.get(path)
+        if head is None:
+            head = self.found.get(path)
+        if head is None:
+            head = self.found[path] = self.source.head(path)
+        return head
+
+    def view(self, path: Path) -> State:
+        return self.head(path).state
+
+    def progress(self, planned: Link) -> Progress:
+        progress = self.plans.get(planned)
+        if progress is None:
+            progress = self.plans[planned] = self.source.progress(planned)
+            self.found_plans[planned] = progress
+        return progress
+
+    def is_current(self, planned: Link) -> bool:
+        """The fence: a plan is heard only while it is the current plan of its cell."""
+        return self.head(self.progress(planned).path).planned == planned
+
+    # Writing
+
+    def hear(self, path: Path, message: Message | Request, cause: Link | None = None) -> Receipt:
+        """Let a cell hear a message; run what it plans. Answers the reply of `update`, or, to a
+        request, the error of what the cell had to ask for in turn."""
+        head = self.head(path)
+        step: Step[Any] = head.machine.update(head.state, message)
+        if step.state == head.state:
+            if step.effects:
+                raise Bug(f"{path_text(path)} asks for effects without a change of state")
+            return step.reply
+        if isinstance(step.reply, Error):
+            raise Bug(f"{path_text(path)} changes its state and refuses at once")
+        planned = self.move(head, message, step, cause)
+        if step.goes_on:
+            return step.reply
+        refused = self.run(planned)
+        return refused if refused and isinstance(message, Request) else step.reply
+
+    def settle(self, planned: Link, index: int, receipt: Receipt) -> bool:
+        """Record how a task went and go on from there. False if that is no longer of interest."""
+        progress = self.progress(planned)
+        if index not in self.due(planned).tasks:
+            return False
+        self.plans[planned] = with_receipt(progress, index, receipt)
+        self.run(planned)
+        return True
+
+    def move(
+        self, head: Head, message: Message | Request, step: Step[Any], cause: Link | None
+    ) -> Link:
+        """Make the transition. Answers the transition whose plan is now current."""
+        if len(self.transitions) >= TRANSITIONS_MAX:
+            raise Bug(f"more than {TRANSITIONS_MAX} transitions in one transaction")
+        if head.planned is not None:
+            self.progress(head.planned)
+        made = head.planned if step.goes_on else plan(step.effects)
+        if made is None:
+            raise Bug(f"{path_text(head.path)} has no plan that could go on")
+        transition = codec.Transition(
+            head.machine,
+            head.path,
+            head.seq + 1,
+            head.cid,
+            self.at,
+            cause,
+            message,
+            step.state,
+            made,
+        )
+        link, block = self.seal(transition)
+        self.transitions.append((link, block, transition))
+        if isinstance(made, Link):
+            planned = made
+        else:
+            planned = link
+            self.plans[link] = Progress(head.path, made)
+        self.heads[head.path] = Head(
+            head.machine, head.path, link, head.seq + 1, step.state, planned
+        )
+        return planned
+
+    def run(self, planned: Link) -> Error | None:
+        """Do all that a plan asks for and that needs no waiting. Answers the error of a pipeline
+        that failed and sends nothing, if there is one: whoever asked for it is refused."""
+        for _ in range(ROUNDS_MAX):
+            question = self.due(planned)
+            if not self.advance(planned, question):
+                return failure_of(self.progress(planned), question)
+        raise Bug(f"a plan of {path_text(self.progress(planned).path)} does not come to rest")
+
+    def advance(self, planned: Link, question: Due) -> bool:
+        """Deliver one message, or settle every task that can be settled at once."""
+        for pipeline in question.messages:
+            self.deliver(planned, pipeline)
+            return True
+        moved = False
+        for index in question.tasks:
+            receipt = self.answer(self.task(planned, index))
+            if receipt is not None:
+                self.plans[planned] = with_receipt(self.progress(planned), index, receipt)
+                moved = True
+        return moved
+
+    def deliver(self, planned: Link, pipeline: int) -> None:
+        progress = self.progress(planned)
+        self.plans[planned] = with_delivery(progress, pipeline)
+        template = sends(progress.plan.pipelines[pipeline])
+        assert template is not None
+        fields = {name: filled(value, progress.receipts) for name, value in template.fields}
+        machine = machine_of(self.machines, progress.path)
+        message = codec.decode_message(machine, {"do": template.message, **fields}, self.at)
+        self.hear(progress.path, message)
+
+    def answer(self, task: Task) -> Receipt | None:
+        if isinstance(task, Request):
+            return self.ask(task)
+        actor = self.actors.get(tag(type(task)))
+        try:
+            return actor.prompt(task, self.view, self.at) if actor is not None else None
+        except Fault:
+            return None
+
+    def ask(self, request: Request) -> Receipt:
+        """Let another cell answer. If it refuses, or what it asks in turn is refused, then
+        nothing of this request has happened."""
+        heads, plans = dict(self.heads), dict(self.plans)
+        transitions = len(self.transitions)
+        reply = self.hear(request.cell(), request)
+        if isinstance(reply, Error):
+            self.heads, self.plans = heads, plans
+            del self.transitions[transitions:]
+        return reply
+
+    def task(self, planned: Link, index: int) -> Task:
+        """A task of a plan, with what it awaits filled in."""
+        return complete(self.progress(planned), index)
+
+    def due(self, planned: Link) -> Due:
+        progress = self.progress(planned)
+        return question_of(progress, self.is_current(planned))
+
+    # What comes out
+
+    def batch(self) -> Batch:
+        """Everything that this transaction makes true."""
+        batch = Batch(blocks=[(link.data, block) for link, block, _ in self.transitions])
+        for path, head in self.found.items():
+            if path not in self.heads:
+                batch.reads[path_text(path)] = head.seq
+        for path, head in self.heads.items():
+            text = path_text(path)
+            batch.heads[text] = head_change(text, self.found[path].seq, head)
+        for planned, progress in self.plans.items():
+            self._write_plan(batch, planned, progress)
+        return batch
+
+    def _write_plan(self, batch: Batch, planned: Link, progress: Progress) -> None:
+        found = self.found_plans.get(planned)
+        before = question_of(found, self._was_current(planned, found)).tasks if found else ()
+        after = self.due(planned).tasks
+        for index in before:
+            if index not in after:
+                batch.closed.append(TaskKey(planned.data, index))
+        for index in after:
+            if index not in before:
+                row = task_row(planned, index, complete(progress, index), progress.path)
+                batch.opened[row.key] = row
+        known = found or Progress(progress.path, progress.plan)
+        if progress is not found and not same(progress, known):
+            changed = Progress(
+                progress.path,
+                progress.plan,
+                known.version + 1,
+                progress.receipts,
+                progress.delivered,
+            )
+            self.plans[planned] = changed
+            batch.plans[planned.data] = PlanChange(
+                planned.data,
+                path_text(progress.path),
+                known.version,
+                changed.version,
+                encode_progress(changed),
+            )
+
+    def _was_current(self, planned: Link, found: Progress) -> bool:
+        return self.found[found.path].planned == planned
+
+
+def question_of(progress: Progress, heard: bool) -> Due:
+    if not progress.plan.pipelines:
+        return NOTHING_DUE
+    return due(progress.plan, progress.receipts, progress.delivered, heard)
+
+
+def same(one: Progress, other: Progress) -> bool:
+    return one.receipts == other.receipts and one.delivered == other.delivered
+
+
+def with_receipt(progress: Progress, index: int, receipt: Receipt) -> Progress:
+    receipts = {**progress.receipts, index: receipt}
+    return Progress(progress.path, progress.plan, progress.version, receipts, progress.delivered)
+
+
+def with_delivery(progress: Progress, pipeline: int) -> Progress:
+    delivered = frozenset((*progress.delivered, pipeline))
+    return Progress(progress.path, progress.plan, progress.version, progress.receipts, delivered)
+
+
+def complete(progress: Progress, index: int) -> Task:
+    """A task of a plan, with what it awaits filled in from the receipts."""
+    task = progress.plan.tasks[index]
+    values = [getattr(task, name) for name in task.__struct_fields__]
+    if not any(isinstance(value, Await) for value in values):
+        return task
+    return type(task)(*(filled(value, progress.receipts) for value in values))
+
+
+def task_row(planned: Link, index: int, task: Task, path: Path) -> TaskRow:
+    return TaskRow(
+        planned.data, index, path_text(path), tag(type(task)), task.about(), task.ready_at()
+    )
+
+
+def failure_of(progress: Progress, question: Due) -> Error | None:
+    """The error that made a pipeline fail which sends nothing."""
+    for pipeline in question.failed:
+        for index in tasks_of(progress.plan.pipelines[pipeline]):
+            receipt = progress.receipts.get(index)
+            if isinstance(receipt, Error):
+                return receipt
+    return None
+
+
+def tasks_of(pipeline: Effect) -> Iterator[int]:
+    """The tasks of a pipeline, in order, by index."""
+    match pipeline:
+        case Ref(index):
+            yield index
+        case Then(first, after):
+            yield from tasks_of(first)
+            yield from tasks_of(after)
+        case Not(inner):
+            yield from tasks_of(inner)
+        case _:
+            return
+
+
+def head_change(path: str, expected: int, head: Head) -> HeadChange:
+    assert head.cid is not None
+    assert head.planned is not None
+    return HeadChange(path, expected, head.seq, head.cid.data, head.planned.data)

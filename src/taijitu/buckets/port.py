@@ -8,7 +8,7 @@ outside. When the world does not answer, every verb raises a `Fault`: "I could n
 "it is absent".
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from enum import Enum
 from typing import Final, Literal, Protocol, runtime_checkable
 
@@ -90,7 +90,7 @@ class Bucket(Protocol):
 
     def read(
         self, multihash: bytes, start: int = 0, length: int | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """`length` bytes from `start` (all that follow when `None`) in chunks of at most
         `READ_CHUNK`. Raises `Missing` at the first step when the object is not there. A range
         that reaches past the end gives what there is."""

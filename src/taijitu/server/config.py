@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, TypeVar
 from taijitu.kernel.record import Record
 from taijitu.server import settings
 from taijitu.server.settings import BadSetting, LogFormat, Provision, Reading
+from taijitu.server.trouble import CannotStart
 
 PREFIX: Final = "TAIJITU_"
 FILE_NAME: Final = "taijitu.toml"
@@ -45,7 +46,7 @@ ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})
 T = TypeVar("T")
 
 
-class ConfigError(Exception):
+class ConfigError(CannotStart):
     """The configuration cannot be used; one sentence for each thing that is wrong."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:

@@ -1,0 +1,86 @@
+"""One connection: uvicorn's protocol, made impatient.
+
+Law: no peer keeps a connection busy for nothing. Request line and headers have to be complete in
+time and of bounded size; a body that nobody wants any more is taken only for a moment.
+
+There is no timer per connection: a `Listener` walks over all of them once a second.
+"""
+
+import asyncio
+from typing import Final, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from taijitu.server.limits import (
+    CONNECTIONS_MAX,
+    HEAD_SIZE_MAX,
+    HEAD_TIME_MAX,
+    LINGER_TIME_MAX,
+    RETRY_AFTER,
+)
+
+FULL: Final = (
+    f"HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER}\r\n"
+    "content-type: text/plain; charset=utf-8\r\ncontent-length: 32\r\nconnection: close\r\n\r\n"
+    "Too many connections. Ask again.".encode()
+)
+HEAD_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 26\r\nconnection: close\r\n\r\n"
+    b"The headers are too large."
+)
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that can be asked whether its time is over."""
+
+    head_since: float | None = None
+    """When the head that is not complete began (loop time); `None` between and inside requests."""
+
+    head_size = 0
+    body_open = False
+    """Whether the body of the current request has not all arrived."""
+
+    linger_since: float | None = None
+    """When a request with an open body was answered."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.head_since = self.loop.time()
+        if len(self.connections) > CONNECTIONS_MAX:
+            transport.write(FULL)
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        if not self.body_open:
+            if self.head_since is None:
+                self.head_since = self.loop.time()
+            self.head_size += len(data)
+        super().data_received(data)
+        if self.head_since is not None and self.head_size > HEAD_SIZE_MAX:
+            if not self.transport.is_closing():
+                self.transport.write(HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        self.head_since = None
+        self.head_size = 0
+        self.body_open = True
+        self.linger_since = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.body_open = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if self.body_open:
+            self.linger_since = self.loop.time()
+        super().on_response_complete()
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether to end this connection, at `now` (loop time)."""
+        if self.head_since is not None:
+            return now - self.head_since > HEAD_TIME_MAX
+        lingers = self.body_open and self.linger_since is not None
+        return lingers and now - cast("float", self.linger_since) > LINGER_TIME_MAX

@@ -1,0 +1,93 @@
+"""What the HTTP side bears, each limit under its name and with its unit."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+RPC_BODY_SIZE_MAX: Final = 16 * 1024 * 1024
+"""Bytes of one `POST /`."""
+
+RPC_BODY_TIME_MAX: Final = 60.0
+"""Seconds in which the body of one `POST /` has to arrive."""
+
+RPCS_MAX: Final = 1024
+"""`POST /` and receipt requests under way at once."""
+
+UPLOADS_MAX: Final = 256
+"""`PUT`s under way at once."""
+
+UPLOADS_OF_ONE_MAX: Final = 4
+"""`PUT`s of the same object under way at once: each has a temporary file of its own."""
+
+DOWNLOADS_MAX: Final = 512
+"""`GET`s of stored bytes under way at once."""
+
+SILENCE_MAX: Final = 60.0
+"""Seconds that a peer in the middle of a transfer may neither give nor take a byte."""
+
+RETRY_AFTER: Final = "1"
+"""Seconds a client should wait when it is told that too much is under way."""
+
+HEAD_TIME_MAX: Final = 10.0
+"""Seconds in which request line and headers have to be complete."""
+
+HEAD_SIZE_MAX: Final = 32 * 1024
+"""Bytes of request line and headers."""
+
+IDLE_TIME_MAX: Final = 65
+"""Seconds that a connection is kept open between two requests."""
+
+LINGER_TIME_MAX: Final = 5.0
+"""Seconds that the rest of a body is still taken (and thrown away) after the answer was given, so
+that a client that is still sending gets to read the answer."""
+
+CONNECTIONS_MAX: Final = 4096
+"""Connections open at once, over all listeners of a kind."""
+
+STOP_TIME_MAX: Final = 8
+"""Seconds that requests under way get when the service stops."""
+
+
+class Full(Exception):
+    """No slot is free: too much of this kind is under way."""
+
+
+class Slots:
+    """So many at once, and no queue: who finds none free is told at once."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+
+    @contextmanager
+    def one(self) -> Generator[None, None, None]:
+        """Take a slot for the time of a block. Raises `Full`."""
+        if self.taken >= self.limit:
+            raise Full
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+class SlotsByName:
+    """So many at once under each name."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken: dict[bytes, int] = {}
+
+    @contextmanager
+    def one(self, name: bytes) -> Generator[None, None, None]:
+        """Take a slot under `name` for the time of a block. Raises `Full`."""
+        before = self.taken.get(name, 0)
+        if before >= self.limit:
+            raise Full
+        self.taken[name] = before + 1
+        try:
+            yield
+        finally:
+            self.taken[name] -= 1
+            if not self.taken[name]:
+                del self.taken[name]

@@ -1,0 +1,254 @@
+"""Storage in one SQLite file: what a service on a single machine needs.
+
+Reads happen at once, on the thread that asks (they take microseconds and never suspend). Writes
+happen in a thread of their own, which alone holds the connection that writes: a commit is one
+transaction with one fsync, and a handful of statements however many rows it has.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from taijitu.engine.storage import Batch, HeadRow, PlanRow, TaskKey, TaskRow
+from taijitu.kernel.effect import NEVER
+from taijitu.kernel.failures import BlockMissing, Bug, Fault, HeadMoved
+from taijitu.storage.leases import Leases
+from taijitu.storage.span import span
+from taijitu.storage.sqlite_file import Database, Row, open_file, trouble
+from taijitu.storage.statements import Statements, statements
+
+ROWS_MAX: Final = 64
+"""Rows that one statement writes; a larger batch takes several statements."""
+
+FORGET_ROWS: Final = 1_000
+"""Receipts dropped in one transaction, so that commits need not wait long."""
+
+T = TypeVar("T")
+
+
+class SqliteStorage:
+    """A database file, open. Make one with `SqliteStorage.open`."""
+
+    def __init__(self, writer: Database, reader: Database) -> None:
+        self._sql = statements("sqlite")
+        self._writer = Writer(writer, self._sql)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="taijitu-sqlite")
+        self._reader = reader
+        self._leases = Leases()
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: str | Path) -> "SqliteStorage":
+        """Open the database at `path`, or make one, and bring its schema up to date.
+
+        Raises `Unusable` for a file that is damaged, foreign, newer than this program, or cannot
+        be opened. No other process may have it open as its storage.
+        """
+        writer = open_file(Path(path))
+        try:
+            reader = open_file(Path(path))
+            reader.pragma("query_only", 1)
+            return cls(writer, reader)
+        except BaseException:
+            writer.close()
+            raise
+
+    async def close(self) -> None:
+        """Finish the commits that are under way, then let go of the file and the thread."""
+        if self._closed:
+            return
+        self._closed = True
+        self._reader.close()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
+        self._thread.shutdown()
+
+    # Reading
+
+    async def head(self, path: str) -> HeadRow | None:
+        rows = self._read("head", (path,))
+        return head_row(rows[0]) if rows else None
+
+    async def plan(self, plan: bytes) -> PlanRow | None:
+        (row,) = self._read("plan", (plan,))
+        _, path, block, _, _ = row
+        if path is None:
+            return None
+        check_block(plan, block)
+        return PlanRow._make(row)
+
+    async def block(self, cid: bytes) -> bytes | None:
+        rows = self._read("block", (cid,))
+        return rows[0][0] if rows else None
+
+    async def scan(
+        self, prefix: str, *, after: str = "", before: str = "", limit: int, backwards: bool = False
+    ) -> Sequence[HeadRow]:
+        low, high = span(prefix, after, before)
+        name = "scan_backwards" if backwards else "scan"
+        return [head_row(row) for row in self._read(name, (low, high, max(limit, 0)))]
+
+    async def receipt(self, task: bytes) -> bytes | None:
+        rows = self._read("receipt", (task,))
+        return rows[0][0] if rows else None
+
+    async def settings(self) -> Mapping[str, str]:
+        return dict(self._read("settings"))
+
+    def _read(self, name: str, values: Row = ()) -> list[Any]:
+        try:
+            return self._reader.execute(self._sql[name], values).fetchall()
+        except apsw.Error as error:
+            raise trouble(error) from error
+
+    # Writing
+
+    async def commit(self, batch: Batch) -> None:
+        await self._write(lambda: self._commit(batch))
+
+    async def forget_receipts(self, before: int) -> None:
+        dropped = FORGET_ROWS
+        while dropped == FORGET_ROWS:
+            dropped = await self._write(lambda: self._writer.forget_receipts(before))
+
+    async def remember(self, name: str, value: str) -> None:
+        await self._write(lambda: self._writer.remember(name, value))
+
+    def _commit(self, batch: Batch) -> None:
+        self._writer.commit(batch)
+        self._leases.drop(batch.closed)
+        self._leases.drop(batch.deferred)
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        """Do something in the thread of the writer, and put its troubles into our words."""
+        if self._closed:
+            raise Fault("the database was closed")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except apsw.Error as error:
+            raise trouble(error) from error
+
+    # Tasks
+
+    async def claim(
+        self, now: int, limit: int, lease_ms: int, about: str | None = None
+    ) -> Sequence[TaskRow]:
+        name, value = ("ready", now) if about is None else ("about", about)
+        free: list[TaskRow] = []
+        for row in self._stream(name, value):
+            if len(free) >= limit:
+                break
+            if self._leases.free(TaskKey(row[0], row[1]), now):
+                free.append(TaskRow._make(row))
+        self._leases.hold((task.key for task in free), now, lease_ms)
+        return free
+
+    async def release(self, keys: Sequence[TaskKey]) -> None:
+        self._leases.drop(keys)
+
+    async def next_ready(self) -> int | None:
+        soonest: int | None = None
+        for ready_at, plan, number in self._stream("ready_times", NEVER):
+            if soonest is not None and soonest <= ready_at:
+                break
+            when = max(ready_at, self._leases.ends(TaskKey(plan, number)))
+            soonest = when if soonest is None else min(soonest, when)
+        return soonest
+
+    async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:
+        rows = self._read("open") if path is None else self._read("open_of", (path,))
+        return [TaskRow._make(row) for row in rows]
+
+    def _stream(self, name: str, value: int | str) -> Iterable[Row]:
+        """Rows one by one, for a reader that may stop early. Nothing stays open behind it."""
+        try:
+            cursor = self._reader.execute(self._sql[name], (value,))
+            try:
+                yield from cursor
+            finally:
+                cursor.close()
+        except apsw.Error as error:
+            raise trouble(error) from error
+
+
+class Writer:
+    """The connection that writes, and what is done with it in its thread."""
+
+    def __init__(self, db: Database, sql: Statements) -> None:
+        self._db = db
+        self._sql = sql
+
+    def close(self) -> None:
+        self._db.close()
+
+    def commit(self, batch: Batch) -> None:
+        """All of a batch, durably, or an exception and nothing of it."""
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            self._check(batch)
+            self._apply(batch)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def _check(self, batch: Batch) -> None:
+        heads = [(head.path, head.expected) for head in batch.heads.values()]
+        for path, expected, seq in self._many("moved_heads", [*heads, *batch.reads.items()]):
+            raise HeadMoved(f"{path!r} is at {seq}, not at {expected}")
+        plans = [(change.plan, change.expected) for change in batch.plans.values()]
+        for plan, expected, version in self._many("moved_plans", plans):
+            raise HeadMoved(f"the plan {plan.hex()} is at version {version}, not {expected}")
+
+    def _apply(self, batch: Batch) -> None:
+        heads = batch.heads.values()
+        plans = batch.plans.values()
+        self._many("add_blocks", batch.blocks)
+        self._many("move_heads", [(row.path, row.cid, row.seq, row.plan) for row in heads])
+        self._many("change_plans", [(p.plan, p.path, p.version, p.progress) for p in plans])
+        self._many("close_tasks", batch.closed)
+        try:
+            self._many("open_tasks", list(batch.opened.values()))
+        except apsw.ConstraintError as error:
+            raise Bug(f"a task is open already: {error}") from error
+        if batch.deferred:
+            self._db.executemany(self._sql["defer_task"], batch.deferred.values())
+        try:
+            self._many("add_receipts", list(batch.receipts.values()))
+        except apsw.ConstraintError as error:
+            raise HeadMoved(f"there is a receipt already: {error}") from error
+
+    def _many(self, name: str, rows: Sequence[Row]) -> list[Any]:
+        """Execute a statement with all these rows, in as few executions as may be."""
+        answers: list[Any] = []
+        for start in range(0, len(rows), ROWS_MAX):
+            part = rows[start : start + ROWS_MAX]
+            values = tuple(chain.from_iterable(part))
+            answers += self._db.execute(self._sql.many(name, len(part)), values).fetchall()
+        return answers
+
+    def forget_receipts(self, before: int) -> int:
+        """Drop some receipts from before a time (in ms). Answers how many."""
+        return len(self._db.execute(self._sql["forget_receipts"], (before, FORGET_ROWS)).fetchall())
+
+    def remember(self, name: str, value: str) -> None:
+        self._db.execute(self._sql["remember"], (name, value))
+
+
+def head_row(row: Row) -> HeadRow:
+    head = HeadRow._make(row)
+    check_block(head.cid, head.block)
+    if head.planned is None and head.plan != head.cid:
+        raise BlockMissing(f"the block {head.plan.hex()} is not in storage")
+    return head
+
+
+def check_block(cid: bytes, block: bytes | None) -> None:
+    if block is None:
+        raise BlockMissing(f"the block {cid.hex()} is not in storage")

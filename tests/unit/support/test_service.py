@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from support.service import Serve, Service, ServiceFailed, running
 
 STAND_IN = """
@@ -51,7 +52,7 @@ def test_one_that_exits_at_once_says_what_it_printed(
     tmp_path: Path, stand_in: dict[str, str]
 ) -> None:
     service = Service(tmp_path / "data", {**stand_in, "TAIJITU_PORT": "none"})
-    with pytest.raises(ServiceFailed, match="exited with 1.*\nTAIJITU_PORT: not a port"):
+    with pytest.raises(ServiceFailed, match=r"exited with 1.*\nTAIJITU_PORT: not a port"):
         service.start()
     assert service.process is None
 

@@ -47,19 +47,26 @@ class DiskBucket:
 
     @staticmethod
     def open(root: Path, presigner: Presigner) -> "DiskBucket":
-        """Prepare the folder, remove what unfinished uploads left, and settle what a crash may have
-        left half durable. Blocks. Raises `Fault` when the folder cannot be used."""
+        """Prepare the folder and clear up after a crash. Blocks. Raises `Fault` when the folder
+        cannot be used."""
         bucket = DiskBucket(root, presigner)
         with world():
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             bucket.incoming.mkdir(mode=0o700, exist_ok=True)
-            for leftover in bucket.incoming.iterdir():
-                leftover.unlink()
             for folder in bucket.folders():
                 folder.mkdir(mode=0o700, exist_ok=True)
-                sync_folder(folder)
             sync_folder(root)
+            bucket.clear_up()
         return bucket
+
+    def clear_up(self) -> None:
+        """Remove what unfinished uploads left. A temporary name outlives the moment in which its
+        object appears or goes, so it also tells which change of a folder may not be durable yet."""
+        for leftover in list(self.incoming.iterdir()):
+            folder = self.root / leftover.name[:2]
+            if folder.is_dir():
+                sync_folder(folder)
+            leftover.unlink()
 
     async def close(self) -> None:
         """Let the steps that are under way end. The bucket is of no use afterwards."""
@@ -139,7 +146,7 @@ class DiskBucket:
                 return False
             if not place.exists():
                 self.unsettled.add(digest)
-                temporary.replace(place)
+                place.hardlink_to(temporary)
         sync_folder(place.parent)
         self.unsettled.discard(digest)
         return True

@@ -39,8 +39,8 @@ class Incoming:
             write_all(self.file[0], data)
 
     def publish(self, digest: bytes, place: Callable[[Path], bool]) -> None:
-        """Verify, make the content durable and hand the file to `place`, which moves it where it
-        belongs, or says that it is too late. In every case no temporary file stays behind."""
+        """Verify, make the content durable and hand the file to `place`, which gives it its name,
+        or says that it is too late. Only after that the temporary name goes, in every case."""
         with self.lock:
             if self.over or self.file is None:
                 raise TooLate("the upload was given up")

@@ -8,18 +8,17 @@ verified once, each claim refused once, and all steps are counted. Only the proo
 help are verified, unless the answer is no: then all are, to say why.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from taijitu.ipld import dagcbor
 from taijitu.ipld.cid import Link
 from taijitu.kernel.record import Record
-from taijitu.ucan import archive, reasons
-from taijitu.ucan.archive import PROOF_DEPTH_MAX
+from taijitu.ucan import reasons
+from taijitu.ucan.bundle import PROOF_DEPTH_MAX, Bundle
 from taijitu.ucan.capability import Ability, Claim, Unknown, equal_with
 from taijitu.ucan.delegation import Capability, Delegation, InvalidDelegation
 from taijitu.ucan.failure import Failure, told
-from taijitu.ucan.remembered import Remembered
 from taijitu.ucan.schema import Mismatch
 from taijitu.ucan.validity import Authority, Validity
 
@@ -64,27 +63,18 @@ def nobody(_: Link) -> Iterable[str]:
 def authorize(
     invocation: Delegation,
     ability: Ability[N],
-    blocks: Mapping[Link, bytes],
+    bundle: Bundle,
     *,
     now: int,
     authority: Authority,
     revokers: Revokers = nobody,
-    remembered: Remembered | None = None,
 ) -> Authorization[N] | Unauthorized:
     """Whether `invocation` may do what `ability` defines.
 
-    `blocks` holds the proofs, each under the link that it hashes to. `now` is in seconds since
-    1970. `remembered` saves verifying known delegations again; nothing else is kept. The audience
-    is not looked at: that is for who executes. Raises nothing.
+    `bundle` holds the proofs; `now` is in seconds since 1970. The audience of the invocation is
+    not looked at: that is for who executes it. Raises nothing.
     """
-    trial = _Trial(
-        invocation,
-        blocks,
-        now=now,
-        authority=authority,
-        revokers=revokers,
-        remembered=remembered,
-    )
+    trial = _Trial(invocation, bundle, now=now, authority=authority, revokers=revokers)
     try:
         return trial.judge(ability)
     except _TooMuch as error:
@@ -126,30 +116,28 @@ class _Trial:
     def __init__(
         self,
         invocation: Delegation,
-        blocks: Mapping[Link, bytes],
+        bundle: Bundle,
         *,
         now: int,
         authority: Authority,
         revokers: Revokers,
-        remembered: Remembered | None,
     ) -> None:
         self._invocation = invocation
-        self._blocks = blocks
+        self._bundle = bundle
         self._revokers = revokers
-        self._remembered = remembered
         self._steps = STEPS_MAX
         self._proofs: dict[Link, _Proofs] = {}
         self._refused: dict[tuple[bytes, str, str, bytes], Failure] = {}
         self._sessions = 0
         self._validity = Validity(
             invocation,
+            bundle,
             now=now,
             authority=authority,
-            remembered=remembered,
             spend=self._spend,
             prove=self._prove_attestation,
         )
-        self._ucans: dict[Link, Delegation | Failure] = {invocation.link: invocation}
+        self._seen: set[Link] = set()
 
     def judge(self, ability: Ability[N]) -> Authorization[N] | Unauthorized:
         causes: list[Failure] = []
@@ -193,10 +181,11 @@ class _Trial:
             return (delegation,)
         if depth == 0:
             raise _TooMuch(f"they stand deeper than {PROOF_DEPTH_MAX} levels")
-        key = (delegation.link.data, claim.can, claim.resource, dagcbor.encode(claim.nb))
-        refused = self._refused.get(key)
-        if refused is not None:
-            return refused
+        key = None
+        if depth < PROOF_DEPTH_MAX:  # what is claimed first is claimed only once
+            key = (delegation.link.data, claim.can, claim.resource, dagcbor.encode(claim.nb))
+            if (refused := self._refused.get(key)) is not None:
+                return refused
         proofs = self._proofs_of(delegation)
         failed: list[Failure] = []
         revoked: list[Failure] = []
@@ -210,7 +199,8 @@ class _Trial:
                 else:
                     return (delegation, *outcome)
         failure = self._explain(claim, proofs, failed, revoked)
-        self._refused[key] = failure
+        if key is not None:
+            self._refused[key] = failure
         return failure
 
     def _candidates(
@@ -270,24 +260,15 @@ class _Trial:
         return found
 
     def _view(self, link: Link) -> Delegation | Failure:
-        found = self._ucans.get(link)
-        if found is not None:
-            return found
-        data = self._blocks.get(link)
-        if data is None:
-            return reasons.absent(link)
-        if len(self._ucans) >= UCANS_MAX:
+        self._seen.add(link)
+        if len(self._seen) > UCANS_MAX:
             raise _TooMuch(f"there are more than {UCANS_MAX} of them")
-        known = self._remembered.recall(link) if self._remembered is not None else None
-        if known is not None:
-            found = known[0]
-        else:
-            try:
-                found = archive.decode(link, data)
-            except InvalidDelegation as error:
-                found = reasons.unreadable(link, str(error))
-        self._ucans[link] = found
-        return found
+        if link not in self._bundle.blocks:
+            return reasons.absent(link)
+        try:
+            return self._bundle.view(link)
+        except InvalidDelegation as error:
+            return reasons.unreadable(link, str(error))
 
     def _is_revoked(self, chain: Chain) -> bool:
         """Whether the first of the chain is revoked by someone who had a say in it.
@@ -301,7 +282,8 @@ class _Trial:
 
     def _spend(self, steps: int) -> None:
         self._steps -= steps
-        if self._steps < 0:
+        self._bundle.steps -= steps
+        if self._steps < 0 or self._bundle.steps < 0:
             raise _TooMuch(f"that would take more than {STEPS_MAX} steps")
 
 

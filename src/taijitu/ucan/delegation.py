@@ -28,7 +28,9 @@ TIME_MAX: Final = 2**53 - 1
 
 _IS_VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
 _IS_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_KNOWN_KEYS: Final = frozenset(("v", "iss", "aud", "s", "att", "prf", "exp", "fct", "nnc", "nbf"))
+_REQUIRED: Final = 7
+"""Keys of every UCAN: v, iss, aud, s, att, prf, exp."""
+_OPTIONAL: Final = ("fct", "nbf", "nnc")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FLOAT: Final = b"\xfb"
 _LINK_PREFIX: Final = b"\x01\x71\x12\x20"
@@ -103,12 +105,14 @@ def read(link: Link, data: bytes, block: dict[str, Any], canonical: bool) -> Del
     nonce = get("nnc")
     if nonce is not None and nonce.__class__ is not str:
         raise InvalidDelegation("not a UCAN: 'nnc' must be text")
+    att: Any = get("att")
+    capabilities = _capabilities(att)
     return Delegation(
         link,
         data,
         _principal(block, "iss"),
         _principal(block, "aud"),
-        _capabilities(get("att")),
+        capabilities,
         _proofs(get("prf")),
         _expiration(block),
         _not_before(get("nbf")),
@@ -116,7 +120,7 @@ def read(link: Link, data: bytes, block: dict[str, Any], canonical: bool) -> Del
         _facts(get("fct")) if "fct" in block else (),
         version,
         cast(bytes, signed),
-        canonical,
+        canonical and [each.fields for each in capabilities] == att,
     )
 
 
@@ -260,30 +264,28 @@ def _is_canonical(link: Link, block: dict[str, Any], data: bytes) -> bool:
     """Whether no other link could say the same under the same signature.
 
     What the signature does not cover: how the block is hashed, keys we do not know, what is
-    present but empty, letter case of abilities, whether a whole number is integer or float.
+    present but empty, whether a whole number is integer or float. (And letter case of abilities,
+    see `read`.)
     """
-    if link.data[:4] != _LINK_PREFIX or not block.keys() <= _KNOWN_KEYS:
-        return False
-    if "fct" in block and not block["fct"]:
-        return False
-    if "nbf" in block and not block["nbf"]:
-        return False
-    if "nnc" in block and not block["nnc"]:
-        return False
-    att = block.get("att")
-    if att.__class__ is list:
-        for fields in cast("list[Any]", att):
-            can: Any = fields.get("can") if fields.__class__ is dict else None
-            if can.__class__ is str and can != can.lower():
+    known = _REQUIRED
+    for key in _OPTIONAL:
+        if key in block:
+            if not block[key]:
                 return False
+            known += 1
+    if len(block) != known or link.data[:4] != _LINK_PREFIX:
+        return False
     return _FLOAT not in data or not _has_whole_float(block)
 
 
-def _has_whole_float(value: Any) -> bool:
-    """Depth is bounded: the codec bounded it."""
-    kind = value.__class__
-    if kind is float:
-        return value.is_integer() and abs(value) <= dagjson.SAFE_INTEGER_MAX
-    if kind is dict:
-        return any(_has_whole_float(item) for item in value.values())
-    return kind is list and any(_has_whole_float(item) for item in value)
+def _has_whole_float(block: dict[str, Any]) -> bool:
+    waiting: list[Any] = [block]
+    for value in waiting:
+        kind = value.__class__
+        if kind is dict:
+            waiting += value.values()
+        elif kind is list:
+            waiting += value
+        elif kind is float and value.is_integer() and abs(value) <= dagjson.SAFE_INTEGER_MAX:
+            return True
+    return False

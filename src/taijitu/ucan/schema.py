@@ -8,7 +8,8 @@ JavaScript calls one, so a float without a fraction is read as the integer it is
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
-from taijitu.ipld.cid import CAR, InvalidLink, Link
+from taijitu.ipld import varint
+from taijitu.ipld.cid import CAR, Link
 from taijitu.kernel.record import Record
 from taijitu.ucan import principal
 from taijitu.ucan.failure import Failure, quoted
@@ -128,26 +129,18 @@ def link(value: Any) -> Link:
     return value
 
 
-def car_link(value: Any) -> Link:
-    """A link to a CAR: version 1, codec 0x0202."""
-    return _link_of(value, CAR)
-
-
 def link_of(codec: int) -> Reader:
     """A link of version 1 with this codec."""
-    return lambda value: _link_of(value, codec)
+    prefix = b"\x01" + varint.encode(codec)
 
+    def read(value: Any) -> Link:
+        if value.__class__ is Link and value.data.startswith(prefix):
+            return value
+        if link(value).version != 1:
+            raise Mismatch(f"Expected link to be CID version 1, not version {value.version}")
+        raise Mismatch(f"Expected link to be CID with {codec:#x} codec")
 
-def _link_of(value: Any, codec: int) -> Link:
-    found = link(value)
-    try:
-        if found.version != 1:
-            raise Mismatch(f"Expected link to be CID version 1, not version {found.version}")
-        if found.codec != codec:
-            raise Mismatch(f"Expected link to be CID with {codec:#x} codec")
-    except InvalidLink as error:
-        raise Mismatch(f"Expected link to be a CID: {error}") from error
-    return found
+    return read
 
 
 def link_that_is(expected: Link) -> Reader:
@@ -288,6 +281,9 @@ def _field(key: str, reader: Reader, value: Any) -> Any:
     except Mismatch as error:
         raise Mismatch(f'Object contains invalid field "{key}":', error.failure) from error
 
+
+car_link: Final = link_of(CAR)
+"""A link to a CAR."""
 
 NONE: Final = Fields(Nothing, {})
 """No caveats."""

@@ -16,10 +16,10 @@ from taijitu.ipld.cid import Link
 from taijitu.ipld.dagcbor import EncodeError
 from taijitu.kernel.record import Record
 from taijitu.ucan import principal, reasons, signature, verifier
+from taijitu.ucan.bundle import Bundle
 from taijitu.ucan.capability import Ability, Claim, Unknown, default
 from taijitu.ucan.delegation import Delegation, signing_payload
 from taijitu.ucan.failure import Failure
-from taijitu.ucan.remembered import Remembered
 from taijitu.ucan.schema import Fields, Mismatch, link_that_is, shown, text
 
 SIGNATURE_STEPS: Final = 20
@@ -54,10 +54,10 @@ class Validity:
     def __init__(
         self,
         invocation: Delegation,
+        bundle: Bundle,
         *,
         now: int,
         authority: Authority,
-        remembered: Remembered | None,
         spend: Callable[[int], None],
         prove: Callable[[Claim], tuple[Delegation, ...] | Failure | None],
     ) -> None:
@@ -65,11 +65,10 @@ class Validity:
         self._invocation = invocation
         self._now = now
         self._authority = authority
-        self._remembered = remembered
+        self._bundle = bundle
         self._spend = spend
         self._prove = prove
-        self._verdicts: dict[tuple[Link, Link | None], Failure | None] = {}
-        self._signed: dict[tuple[Link, str], bool] = {}
+        self._verdicts: dict[tuple[bytes, bytes], Failure | None] = {}
 
     def of(
         self, proof: Delegation, owner: Delegation | None, siblings: tuple[Delegation, ...]
@@ -78,7 +77,7 @@ class Validity:
 
         `siblings` are the proofs that `owner` names beside it; without, no session is looked for.
         """
-        key = (proof.link, owner.link if owner is not None else None)
+        key = (proof.link.data, owner.link.data if owner is not None else b"")
         if key in self._verdicts:
             return self._verdicts[key]
         verdict = self._check_time(proof) or self._check_issuer(proof, siblings)
@@ -154,15 +153,15 @@ class Validity:
         return failure
 
     def _is_signed(self, proof: Delegation, key: str) -> bool:
-        known = self._signed.get((proof.link, key))
+        bundle = self._bundle
+        known = bundle.signed.get((proof.link.data, key))
         if known is not None:
             return known
-        remembered = self._remembered
+        remembered = bundle.remembered
         if remembered is not None and remembered.recall(proof.link) == (proof, key):
             return True
         self._spend(SIGNATURE_STEPS)
-        signed = _verify(proof, key)
-        self._signed[proof.link, key] = signed
+        signed = bundle.signed[proof.link.data, key] = _verify(proof, key)
         if signed and remembered is not None and proof.link != self._invocation.link:
             remembered.keep(proof, key)
         return signed

@@ -1,0 +1,322 @@
+"""Execution: an invocation comes in, a signed receipt goes out, whatever becomes of it.
+
+    one capability ──> a provider for it ──> addressed to us ──> authorised ──> handled
+          │                   │                    │                 │            │
+          └───────────────────┴────── an `error` receipt ────────────┴────────────┘
+
+Law: every final outcome is a receipt. Only what is not final is raised: `NotReady` (ask again)
+and `MalformedInvocation` (the message itself is at fault). The order of the checks is ucanto's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from taijitu.ipld.cid import Link
+from taijitu.ipld.dagcbor import EncodeError
+from taijitu.kernel.record import Record
+from taijitu.ucan import receipt
+from taijitu.ucan.authorize import Authorization, Unauthorized, authorize
+from taijitu.ucan.bundle import Bundle
+from taijitu.ucan.capability import Ability
+from taijitu.ucan.delegation import Delegation, InvalidDelegation
+from taijitu.ucan.receipt import InvalidReceipt, Receipt
+from taijitu.ucan.remembered import Remembered
+from taijitu.ucan.signer import Signer
+from taijitu.ucan.validity import Authority
+from taijitu.wire.exchange import Answer
+from taijitu.wire.message import NOTHING, Message
+
+N = TypeVar("N", bound=Record)
+
+RETRY_AFTER_SECONDS: Final = 1
+"""When to ask again, if whoever is not ready does not know better."""
+RETRY_AFTER_SECONDS_MAX: Final = 3_600
+CAUSE_LENGTH_MAX: Final = 1_000
+"""Characters of an exception's text that a receipt repeats."""
+
+
+class MalformedInvocation(ValueError):
+    """The message asks to execute what is not there, or is not an invocation: HTTP 400."""
+
+
+class NotReady(Exception):
+    """There is no outcome yet; asking again will find it. Never a receipt: HTTP 503."""
+
+    def __init__(self, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> None:
+        super().__init__(f"not ready, ask again in {retry_after_seconds} s")
+        self.retry_after_seconds = max(0, min(retry_after_seconds, RETRY_AFTER_SECONDS_MAX))
+
+
+class Invocation(Record, Generic[N], eq=False):
+    """An authorised request, as its handler sees it."""
+
+    link: Link
+    issuer: str
+    """The agent who asks."""
+    resource: str
+    """What it is about (`with`): mostly the DID of a space."""
+    nb: N
+    delegation: Delegation
+    chain: tuple[Delegation, ...]
+    """The delegations it is authorised by: itself first, the owner's last."""
+    blocks: Mapping[Link, bytes]
+    """Everything that came in the same message."""
+
+
+class Ok(Record, eq=False):
+    """The request was carried out."""
+
+    value: Mapping[str, object]
+    fork: tuple[Link, ...] = ()
+    """Tasks that follow from it."""
+    join: Link | None = None
+    blocks: Mapping[Link, bytes] = NOTHING
+    """Blocks that must travel with the receipt: the tasks and whatever they mention."""
+
+
+class Error(Record, eq=False):
+    """The protocol says no. That is final, and recorded like any other outcome."""
+
+    name: str
+    message: str
+    fields: Mapping[str, object] = {}
+    fork: tuple[Link, ...] = ()
+    join: Link | None = None
+    blocks: Mapping[Link, bytes] = NOTHING
+
+
+class Recorded(Record, eq=False):
+    """A receipt that was issued before, to be given again."""
+
+    receipt: Receipt
+    blocks: Mapping[Link, bytes] = NOTHING
+    """Blocks that must travel with it, besides the invocation and its proofs."""
+
+
+Outcome: TypeAlias = Ok | Error | Recorded
+Handler: TypeAlias = Callable[[Invocation[N]], Awaitable[Outcome]]
+
+
+class Provider(Record, Generic[N], eq=False):
+    """Who answers for one ability."""
+
+    ability: Ability[N]
+    handle: Handler[N]
+
+
+async def _no_revokers(_: Sequence[Link]) -> Mapping[Link, Collection[str]]:
+    return {}
+
+
+async def _nothing_recorded(_: Link) -> Recorded | None:
+    return None
+
+
+def _not_noticed(_: Link, __: Exception) -> None:
+    """The receipt says what was raised."""
+
+
+class Service(Record, eq=False):
+    """All that executing needs to know."""
+
+    signer: Signer
+    authority: Authority
+    providers: Mapping[str, Provider[Any]]
+    """By ability; see `providers`."""
+    clock: Callable[[], int]
+    """Seconds since 1970."""
+    revokers: Callable[[Sequence[Link]], Awaitable[Mapping[Link, Collection[str]]]] = _no_revokers
+    """Who has revoked which of these UCANs. If it raises, so does executing: nothing is done."""
+    recorded: Callable[[Link], Awaitable[Recorded | None]] = _nothing_recorded
+    """The receipt of an invocation that was executed before: given again without checking
+    anything, so also after the invocation has expired."""
+    remembered: Remembered | None = None
+    raised: Callable[[Link, Exception], None] = _not_noticed
+    """Told of exceptions that handlers raise, with the invocation."""
+
+
+class Executed(Record, eq=False):
+    """A receipt, and the blocks that travel with it."""
+
+    receipt: Receipt
+    blocks: Mapping[Link, bytes]
+    """The invocation with its proofs, what the receipt's effects need, and the receipt itself."""
+
+    @property
+    def ran(self) -> Link:
+        return self.receipt.ran
+
+    def answer(self) -> Answer:
+        """As a message reports it."""
+        return Answer(self.ran, self.receipt.link, self.blocks)
+
+
+def providers(*given: Provider[Any]) -> dict[str, Provider[Any]]:
+    """A table of providers by ability. Raises `ValueError` if two provide the same."""
+    table = {provider.ability.can: provider for provider in given}
+    if len(table) != len(given):
+        raise ValueError("two providers for one ability")
+    return table
+
+
+async def run(service: Service, message: Message) -> list[Executed]:
+    """Execute all invocations of a message, each once, in no order.
+
+    Raises `MalformedInvocation`, before anything is executed, and `NotReady` if any of them is:
+    the others have been executed then, and are found recorded when the message comes again.
+    """
+    bundle = Bundle(message.blocks, service.remembered)
+    invocations = [view(link, bundle) for link in dict.fromkeys(message.execute)]
+    if len(invocations) == 1:
+        return [await execute(service, invocations[0], bundle)]
+    outcomes = await asyncio.gather(
+        *[execute(service, invocation, bundle) for invocation in invocations],
+        return_exceptions=True,
+    )
+    not_ready = [outcome for outcome in outcomes if isinstance(outcome, NotReady)]
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, NotReady):
+            raise outcome
+    if not_ready:
+        raise NotReady(max(each.retry_after_seconds for each in not_ready))
+    return [outcome for outcome in outcomes if isinstance(outcome, Executed)]
+
+
+def view(link: Link, bundle: Bundle) -> Delegation:
+    """The invocation that `link` names, and that we can answer with all that came with it.
+
+    Raises `MalformedInvocation`.
+    """
+    try:
+        return bundle.view(link)
+    except InvalidDelegation as error:
+        raise MalformedInvocation(f"can not execute {link}: {error}") from error
+
+
+async def execute(service: Service, invocation: Delegation, bundle: Bundle) -> Executed:
+    """Carry out one invocation, or find out why not.
+
+    `bundle` holds the blocks of its message. Raises `NotReady`, and `MalformedInvocation` if
+    more came along with it than can be sent back.
+    """
+    try:
+        company = bundle.export(invocation)
+    except InvalidDelegation as error:
+        raise MalformedInvocation(f"can not execute {invocation.link}: {error}") from error
+    outcome = await service.recorded(invocation.link)
+    if outcome is None:
+        outcome = await _carry_out(service, invocation, bundle, company)
+    try:
+        return _issue(service.signer, invocation.link, outcome, company)
+    except (EncodeError, InvalidReceipt) as error:
+        service.raised(invocation.link, error)
+        return _issue(service.signer, invocation.link, _failed(invocation, error), company)
+
+
+async def _carry_out(
+    service: Service,
+    invocation: Delegation,
+    bundle: Bundle,
+    company: Mapping[Link, bytes],
+) -> Outcome:
+    """The outcome, after all checks in their order."""
+    if len(invocation.capabilities) != 1:
+        return _not_single(invocation)
+    capability = invocation.capabilities[0]
+    provider = service.providers.get(capability.can)
+    if provider is None:
+        return _not_found(invocation)
+    if invocation.audience != service.authority.did:
+        return Error(
+            "InvalidAudience",
+            f'Expected literal "{service.authority.did}" instead got "{invocation.audience}"',
+        )
+    revoked = await service.revokers(tuple(company))
+    authorized = authorize(
+        invocation,
+        provider.ability,
+        bundle,
+        now=service.clock(),
+        authority=service.authority,
+        revokers=lambda link: revoked.get(link, ()),
+    )
+    if isinstance(authorized, Unauthorized):
+        return Error(authorized.name, authorized.message)
+    return await _handle(service, provider, invocation, authorized, bundle.blocks)
+
+
+async def _handle(
+    service: Service,
+    provider: Provider[Any],
+    invocation: Delegation,
+    authorized: Authorization[Any],
+    blocks: Mapping[Link, bytes],
+) -> Outcome:
+    request: Invocation[Any] = Invocation(
+        invocation.link,
+        invocation.issuer,
+        authorized.resource,
+        authorized.nb,
+        invocation,
+        authorized.chain,
+        blocks,
+    )
+    try:
+        return await provider.handle(request)
+    except NotReady:
+        raise
+    except Exception as error:
+        service.raised(invocation.link, error)
+        return _failed(invocation, error)
+
+
+def _issue(signer: Signer, ran: Link, outcome: Outcome, company: Mapping[Link, bytes]) -> Executed:
+    if isinstance(outcome, Recorded):
+        issued = outcome.receipt
+    else:
+        issued = receipt.issue(
+            signer, ran, _out(outcome), fx_fork=outcome.fork, fx_join=outcome.join
+        )
+    return Executed(issued, {**company, **outcome.blocks, issued.link: issued.data})
+
+
+def _out(outcome: Ok | Error) -> dict[str, object]:
+    if isinstance(outcome, Ok):
+        return {"ok": dict(outcome.value)}
+    return {"error": {**outcome.fields, "name": outcome.name, "message": outcome.message}}
+
+
+def _not_single(invocation: Delegation) -> Error:
+    return Error(
+        "InvocationCapabilityError",
+        "Invocation is required to have a single capability.",
+        {"error": True, "capabilities": [each.fields for each in invocation.capabilities]},
+    )
+
+
+def _not_found(invocation: Delegation) -> Error:
+    can = invocation.capabilities[0].can
+    return Error(
+        "HandlerNotFound",
+        f'service does not implement {{can: "{can}"}} handler',
+        {"error": True, "capability": _named(invocation)},
+    )
+
+
+def _failed(invocation: Delegation, error: Exception) -> Error:
+    can, cause = invocation.capabilities[0].can, str(error)[:CAUSE_LENGTH_MAX]
+    return Error(
+        "HandlerExecutionError",
+        f'service handler {{can: "{can}"}} error: {cause}',
+        {
+            "error": True,
+            "capability": _named(invocation),
+            "cause": {"name": error.__class__.__name__, "message": cause},
+        },
+    )
+
+
+def _named(invocation: Delegation) -> dict[str, object]:
+    capability = invocation.capabilities[0]
+    return {"can": capability.can, "with": capability.resource}

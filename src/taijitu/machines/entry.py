@@ -205,8 +205,8 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
         case Add(), Active() | Receiving() | Stored():
             return join(state, message)
 
-        case Exceed(_, why), Active(attempt, _, _, closes):
-            return become(ExceedsLimit(attempt, why), *give_up(attempt, closes))
+        case Exceed(at, why), Active(attempt, _, _, closes):
+            return become(ExceedsLimit(attempt, why), *give_up(attempt, closes, at))
         case Exceed(), Absent() | Receiving() | Stored() | Failed():
             return stay(state)
 
@@ -217,23 +217,23 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
         case Receive(), Absent() | Receiving() | Stored() | Failed():
             return stay(state)
 
-        case Put(_, size), (Active() | Receiving()) if size != state.attempt.size:
+        case Put(at, size), (Active() | Receiving()) if size != state.attempt.size:
             mismatch = SizeMismatch(state.attempt, size)
-            return become(mismatch, *give_up(state.attempt, state.closes))
+            return become(mismatch, *give_up(state.attempt, state.closes, at))
         case Put(), Active(attempt, faces) | Receiving(attempt, faces):
             return become(Stored(attempt, faces, state.closes), commit(attempt))
         case Put(), Absent() | Stored() | Failed():
             return stay(state)
 
-        case Expire(), Receiving(attempt, closes=closes):
-            return become(Expired(attempt), *give_up(attempt, closes))
+        case Expire(at), Receiving(attempt, closes=closes):
+            return become(Expired(attempt), *give_up(attempt, closes, at))
         case Expire(), Absent() | Active() | Stored() | Failed():
             return stay(state)
 
-        case Fail(_, why), Active(attempt, _, _, closes):
-            return become(Unavailable(attempt, why), *give_up(attempt, closes))
-        case Fail(_, why), Stored(attempt, _, closes):
-            return become(Lost(attempt, why), *give_up(attempt, closes), alarm(attempt, why))
+        case Fail(at, why), Active(attempt, _, _, closes):
+            return become(Unavailable(attempt, why), *give_up(attempt, closes, at))
+        case Fail(at, why), Stored(attempt, _, closes):
+            return become(Lost(attempt, why), *give_up(attempt, closes, at), alarm(attempt, why))
         case Fail(), Absent() | Receiving() | Failed():
             return stay(state)
 
@@ -242,8 +242,8 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
         case Remove(), Failed():
             absent = Absent(state.attempt.number)
             return become(absent, reply=Ok({"size": state.attempt.size}))
-        case Remove(_, face), Active() | Receiving() | Stored():
-            return let_go(state, face)
+        case Remove(), Active() | Receiving() | Stored():
+            return let_go(state, message)
 
         case _:
             assert_never((message, state))
@@ -289,11 +289,14 @@ def commit(attempt: Attempt) -> Effect:
     return Commit(attempt.space, attempt.multihash, attempt.id, attempt.number)
 
 
-def give_up(attempt: Attempt, closes: int) -> tuple[Effect, ...]:
-    """The room is free at once; the bytes are swept when no URL can bring them any more."""
+def give_up(attempt: Attempt, closes: int, at: int) -> tuple[Effect, ...]:
+    """The room is free at once; the bytes are swept when no URL can bring them any more.
+
+    The sweep knows that `at` has passed too: bytes may have come by a URL of an earlier attempt.
+    """
     return (
         Release(attempt.space, attempt.multihash, attempt.id, attempt.number),
-        Sleep(closes) >> Sweep(attempt.multihash, closes),
+        Sleep(closes) >> Sweep(attempt.multihash, max(closes, at)),
     )
 
 
@@ -323,16 +326,16 @@ def join(state: Active | Receiving | Stored, add: Add) -> Step[AnyState]:
     return stay(state) if faces == state.faces else amend(with_faces(state, faces))
 
 
-def let_go(state: Active | Receiving | Stored, name: FaceName) -> Step[AnyState]:
+def let_go(state: Active | Receiving | Stored, remove: Remove) -> Step[AnyState]:
     """Take the face away; with the last one goes the entry."""
-    faces = tuple(face for face in state.faces if face.name != name)
+    faces = tuple(face for face in state.faces if face.name != remove.face)
     if faces == state.faces:
         return refuse(state, NOT_FOUND)
     reply = Ok({"size": state.attempt.size})
     if faces:
         return amend(with_faces(state, faces), reply)
     absent = Absent(state.attempt.number)
-    return become(absent, *give_up(state.attempt, state.closes), reply=reply)
+    return become(absent, *give_up(state.attempt, state.closes, remove.at), reply=reply)
 
 
 def with_faces(state: Active | Receiving | Stored, faces: tuple[Face, ...]) -> AnyState:

@@ -1,0 +1,168 @@
+"""Goal: the shipped machines hold what they promise, whatever goes wrong and in whatever order.
+
+Method: every world within a budget of mischief is explored (`checker.py`). Then each rule that
+makes the design safe is switched off, and the checker must find what breaks: a rule that nobody
+misses is not a rule, and a checker that misses nothing is not a checker.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from model.checker import explore
+from model.world import OTHER_SIZE, SIZE, Budget, Rules
+from taijitu.kernel.effect import Effect
+from taijitu.kernel.machine import Machine, Step, become
+from taijitu.machines import allocation, blob, entry, ledger
+from taijitu.machines.world import Delete, Sleep
+
+ALICE_1 = ("alice", 1, SIZE)
+ALICE_2 = ("alice", 2, SIZE)
+ALICE_LIES = ("alice", 3, OTHER_SIZE)
+BOB_4 = ("bob", 4, SIZE)
+BOB_LIES = ("bob", 5, OTHER_SIZE)
+
+SMALL = {
+    "one add, duplicate and lost answers": Budget((ALICE_1,), lost_answers=1, answers=2),
+    "an add and its repetition": Budget((ALICE_1,), again=1, removes=1, ticks=2),
+    "two adds and a removal": Budget((ALICE_1, ALICE_2), removes=1, ticks=2, lost_answers=1),
+    "two sizes for the same bytes": Budget((ALICE_1, ALICE_LIES), removes=1, ticks=2),
+    "a neighbour takes the room": Budget((ALICE_1, ALICE_2), ticks=2, neighbour=1),
+    "bytes are lost": Budget((ALICE_1, ALICE_2), ticks=2, lost_bytes=1),
+    "two spaces share the bytes": Budget((ALICE_1, BOB_4), removes=1, ticks=2),
+}
+
+LARGE = {
+    "answers overtake each other": Budget((ALICE_1, ALICE_2), removes=1, answers=2),
+    "two adds, lost answers": Budget((ALICE_1, ALICE_2), removes=1, lost_answers=1),
+    "repetitions": Budget((ALICE_1,), again=2, removes=1),
+    "two spaces, two removals": Budget((ALICE_1, BOB_4), removes=2),
+    "two spaces, two sizes": Budget((ALICE_1, BOB_LIES), removes=1),
+    "three adds, two removals": Budget((ALICE_1, ALICE_2, ("alice", 6, SIZE)), removes=2, ticks=2),
+}
+
+
+def spaces_of(budget: Budget) -> tuple[str, ...]:
+    return tuple(sorted({"alice", *(space for space, _, _ in budget.adds)}))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_reachable_world_is_sound_and_comes_to_rest(name: str) -> None:
+    found = explore(Rules(), SMALL[name], spaces=spaces_of(SMALL[name]))
+    assert found.complete, (found.wrong, *found.path)
+    assert found.worlds > 100
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", LARGE)
+def test_every_reachable_world_of_a_larger_budget_too(name: str) -> None:
+    found = explore(Rules(), LARGE[name], spaces=spaces_of(LARGE[name]))
+    assert found.complete, (found.wrong, *found.path)
+
+
+# The rules, switched off one at a time
+
+
+def receive_without_looking(attempt: entry.Attempt, closes: int) -> tuple[Effect, ...]:
+    expose, upload, *_ = SHIPPED_RECEIVE(attempt, closes)
+    return (expose, upload, Sleep(closes) >> entry.send(entry.Expire))
+
+
+def give_up_what_it_may_not_own(attempt: entry.Attempt, closes: int, at: int) -> tuple[Effect, ...]:
+    _, sweep = SHIPPED_GIVE_UP(attempt, closes, at)
+    return (ledger.Free(attempt.space, attempt.size, False), sweep)
+
+
+def give_up_and_sweep_at_once(attempt: entry.Attempt, closes: int, at: int) -> tuple[Effect, ...]:
+    release, _ = SHIPPED_GIVE_UP(attempt, closes, at)
+    return (release, blob.Sweep(attempt.multihash, closes))
+
+
+def give_up_without_a_sweep(attempt: entry.Attempt, closes: int, at: int) -> tuple[Effect, ...]:
+    return SHIPPED_GIVE_UP(attempt, closes, at)[:1]
+
+
+def give_up_knowing_only_its_own_url(
+    attempt: entry.Attempt, closes: int, at: int
+) -> tuple[Effect, ...]:
+    return SHIPPED_GIVE_UP(attempt, closes, closes)
+
+
+def receive_without_exposing(attempt: entry.Attempt, closes: int) -> tuple[Effect, ...]:
+    return SHIPPED_RECEIVE(attempt, closes)[1:]
+
+
+def refer_only_when_stored(state: allocation.AnyState, message: allocation.AnyMessage):
+    step = allocation.update(state, message)
+    effects = [effect for effect in step.effects if not isinstance(effect, blob.Refer)]
+    if isinstance(message, allocation.Commit) and step.effects:
+        effects.append(blob.Refer(message.multihash))
+    if isinstance(state, allocation.Allocated) and not state.stored:
+        effects = [effect for effect in effects if not isinstance(effect, blob.Drop)]
+    return Step(step.state, tuple(effects), step.reply, step.goes_on)
+
+
+def sweep_without_a_mark(state: blob.AnyState, message: blob.AnyMessage):
+    step = blob.update(state, message)
+    if isinstance(message, blob.Sweep) and isinstance(step.state, blob.Sweeping):
+        return become(blob.Kept(0, state.live_until + 1), Delete(message.multihash))
+    return step
+
+
+def changed(machine: Machine, update: Callable[..., Step]) -> Rules:
+    clone = Machine(
+        machine.name,
+        machine.version,
+        update,
+        machine.initial,
+        states=tuple(machine.states.values()),
+        messages=tuple(machine.messages.values()),
+        tasks=tuple(machine.tasks.values()),
+    )
+    return Rules(machines={**Rules().machines, machine.name: clone})
+
+
+SHIPPED_RECEIVE, SHIPPED_GIVE_UP = entry.receive, entry.give_up
+TWO = Budget((ALICE_1, ALICE_2), removes=1, ticks=2)
+OVERTAKING = Budget((ALICE_1, ALICE_2), removes=2, ticks=2, answers=2)
+TWO_SPACES = Budget((ALICE_1, BOB_4), removes=2, ticks=2)
+
+SWITCHED_OFF_RULES = {
+    "a plan is heard only while it is current": (Rules(fence=False), TWO),
+    "state and effects become true together": (Rules(one_commit=False), TWO),
+    "whoever needs the bytes waits for the sweep": (Rules(stat_waits_for_the_sweep=False), TWO),
+    "a hint is no proof": (Rules(hints_are_only_hints=False), TWO._replace(false_hints=1)),
+    "outsiders send no internal message": (
+        Rules(outsiders_are_kept_out=False),
+        TWO._replace(false_hints=1),
+    ),
+    "an entry refers to its bytes from Active on": (
+        changed(allocation.ALLOCATION, refer_only_when_stored),
+        TWO_SPACES,
+    ),
+    "bytes are marked while they are deleted": (changed(blob.BLOB, sweep_without_a_mark), TWO),
+}
+
+SWITCHED_OFF_PLANS = {
+    "look before you expire": ("receive", receive_without_looking, TWO),
+    "free only what the attempt owns": ("give_up", give_up_what_it_may_not_own, TWO),
+    "sweep when the last URL has closed": ("give_up", give_up_and_sweep_at_once, TWO),
+    "every exit sweeps": ("give_up", give_up_without_a_sweep, TWO),
+    "a sweep knows what time it is": ("give_up", give_up_knowing_only_its_own_url, TWO),
+    "live URLs are registered": ("receive", receive_without_exposing, OVERTAKING),
+}
+
+
+@pytest.mark.parametrize("rule", SWITCHED_OFF_RULES)
+def test_a_rule_that_is_switched_off_is_missed(rule: str) -> None:
+    rules, budget = SWITCHED_OFF_RULES[rule]
+    found = explore(rules, budget, spaces=spaces_of(budget))
+    assert found.wrong, f"explored {found.worlds} worlds and missed nothing"
+
+
+@pytest.mark.parametrize("rule", SWITCHED_OFF_PLANS)
+def test_a_plan_that_is_left_out_is_missed(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, plan, budget = SWITCHED_OFF_PLANS[rule]
+    monkeypatch.setattr(entry, name, plan)
+    found = explore(Rules(), budget, spaces=spaces_of(budget))
+    assert found.wrong, f"explored {found.worlds} worlds and missed nothing"

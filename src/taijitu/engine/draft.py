@@ -17,7 +17,7 @@ from taijitu.engine.cell import (
     machine_of,
     path_text,
 )
-from taijitu.engine.storage import Batch, HeadChange, PlanChange, TaskKey, TaskRow
+from taijitu.engine.storage import Batch, HeadChange, ListChange, PlanChange, TaskKey, TaskRow
 from taijitu.ipld.cid import Link, link_to
 from taijitu.kernel import codec
 from taijitu.kernel.effect import (
@@ -245,7 +245,8 @@ class Draft:
         for path, head in self.heads.items():
             text = path_text(path)
             batch.heads[text] = head_change(text, self.found[path].seq, head)
-        for planned, progress in self.plans.items():
+            batch.lists += list_changes(text, self.found[path], head)
+        for planned, progress in list(self.plans.items()):
             self._write_plan(batch, planned, progress)
         return batch
 
@@ -339,6 +340,15 @@ def tasks_of(pipeline: Effect) -> Iterator[int]:
             yield from tasks_of(inner)
         case _:
             return
+
+
+def list_changes(path: str, before: Head, after: Head) -> list[ListChange]:
+    """How the cell's membership in lists changes with its state."""
+    was, now = before.machine.lists(before.state), after.machine.lists(after.state)
+    return [
+        *(ListChange(name, path, False) for name in was if name not in now),
+        *(ListChange(name, path, True) for name in now if name not in was),
+    ]
 
 
 def head_change(path: str, expected: int, head: Head) -> HeadChange:

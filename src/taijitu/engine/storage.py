@@ -100,6 +100,14 @@ class ReceiptRow(NamedTuple):
     at: int
 
 
+class ListChange(NamedTuple):
+    """A cell comes into a list, as its newest member, or (not `present`) leaves it."""
+
+    name: str
+    path: str
+    present: bool
+
+
 class Batch(Struct):
     """What one commit makes true. Heads that were only read are in `reads`: path -> `seq`."""
 
@@ -111,6 +119,7 @@ class Batch(Struct):
     closed: list[TaskKey] = field(default_factory=list[TaskKey])
     deferred: dict[TaskKey, Deferral] = field(default_factory=dict[TaskKey, Deferral])
     receipts: dict[bytes, ReceiptRow] = field(default_factory=dict[bytes, ReceiptRow])
+    lists: list[ListChange] = field(default_factory=list[ListChange])
 
     def add(self, later: "Batch") -> None:
         """Make this batch one that also does what `later`, built upon it, does."""
@@ -132,6 +141,19 @@ class Batch(Struct):
         self.opened |= later.opened
         self.deferred |= later.deferred
         self.receipts |= later.receipts
+        self.lists += later.lists
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing would change, whatever was read."""
+        return not (
+            self.heads
+            or self.plans
+            or self.opened
+            or self.closed
+            or self.deferred
+            or self.receipts
+        )
 
 
 class Storage(Protocol):
@@ -154,6 +176,20 @@ class Storage(Protocol):
     ) -> Sequence[HeadRow]:
         """Cells whose path begins with `prefix`, in the order of their paths (by code point, or
         backwards), strictly between the paths `after` and `before` where they are given."""
+        ...
+
+    async def listing(
+        self,
+        name: str,
+        *,
+        older_than: int | None = None,
+        newer_than: int | None = None,
+        limit: int,
+    ) -> Sequence[tuple[int, HeadRow]]:
+        """A page of a list: cells with their positions, the newest member first.
+
+        Positions grow, and a cell keeps its own until it leaves. `older_than` gives the page that
+        follows a position, `newer_than` the page just before it (also newest first)."""
         ...
 
     async def commit(self, batch: Batch) -> None:

@@ -54,7 +54,8 @@ class Machine:
     """One protocol: its name and version, its `update`, and the unions that `update` is total over.
 
     `states`, `messages` and `tasks` are unions (or single classes); `messages` holds both what is
-    sent and the `Request`s that this machine answers.
+    sent and the `Request`s that this machine answers. `lists` names the lists in which a cell
+    stands while it is in a state, in the order in which cells came in.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class Machine:
         states: Any,
         messages: Any,
         tasks: Any = (),
+        lists: Callable[[Any], tuple[str, ...]] = lambda state: (),
     ) -> None:
         self.name = name
         self.version = version
         self.update = update
         self.initial = initial
+        self.lists = lists
         self.states: Mapping[str, type[State]] = by_tag(states)
         self.messages: Mapping[str, type[Message] | type[Request]] = by_tag(messages)
         self.tasks: Mapping[str, type[Task]] = by_tag(tasks)

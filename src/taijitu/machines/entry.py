@@ -368,4 +368,27 @@ def other_size(size: int) -> Error:
 
 NOT_FOUND = failure("NotFound", "not found")
 
-ENTRY = Machine("entry", 1, update, Absent(), states=AnyState, messages=AnyMessage, tasks=AnyTask)
+def lists(state: AnyState) -> tuple[str, ...]:
+    """Each face lists what came in through it, from allocation on, until it failed or left."""
+    match state:
+        case Active(attempt, faces) | Receiving(attempt, faces) | Stored(attempt, faces):
+            return tuple(list_of(attempt.space, face.name) for face in faces)
+        case _:
+            return ()
+
+
+def list_of(space: str, face: FaceName) -> str:
+    """The name of the list of what one space holds through one face."""
+    return f"{face}/{space}"
+
+
+ENTRY = Machine(
+    "entry",
+    1,
+    update,
+    Absent(),
+    states=AnyState,
+    messages=AnyMessage,
+    tasks=AnyTask,
+    lists=lists,
+)

@@ -150,7 +150,15 @@ def link_to(data: bytes, codec: int = DAG_CBOR) -> Link:
     """The link, version 1 with sha2-256, of a block with these bytes."""
     if codec == DAG_CBOR:
         return Link(_CBOR_PREFIX + sha256(data).digest())
-    return Link(b"\x01" + varint.encode(codec) + multihash(data))
+    return link_with(multihash(data), codec)
+
+
+def link_with(multihash: bytes, codec: int = RAW) -> Link:
+    """The link, version 1, that says `codec` of a block with this multihash.
+
+    Raises `InvalidLink` if these bytes are not a multihash.
+    """
+    return Link(b"\x01" + varint.encode(codec) + multihash)
 
 
 def _bytes_of(text: str) -> bytes:

@@ -13,6 +13,8 @@ from taijitu.ipld.cid import Link
 
 NESTING_MAX: Final = 128
 """Levels of lists and maps inside each other. The codec itself would take 100,000."""
+REASON_LENGTH_MAX: Final = 200
+"""Characters that we pass on of what the codec says."""
 SHORT_SIZE_MAX: Final = 65_536
 """Bytes. Longer blocks are always scanned, whatever they contain."""
 
@@ -43,7 +45,7 @@ def encode(value: object) -> bytes:
         return _write(value, Link, False)
     except (TypeError, ValueError, MemoryError, SystemError) as error:
         # A SystemError is how the codec reports a map key that is not valid text.
-        raise EncodeError(f"not encodable as DAG-CBOR: {error}") from error
+        raise EncodeError(f"not encodable as DAG-CBOR: {_reason(error)}") from error
 
 
 def decode(data: bytes) -> Any:
@@ -60,10 +62,15 @@ def decode(data: bytes) -> Any:
     try:
         value, size = _read(data, Link, False)
     except (TypeError, ValueError, MemoryError) as error:
-        raise DecodeError(f"not DAG-CBOR: {error}") from error
+        raise DecodeError(f"not DAG-CBOR: {_reason(error)}") from error
     if size != len(data):
         raise DecodeError(f"not DAG-CBOR: {len(data) - size} bytes follow the value")
     return value
+
+
+def _reason(error: Exception) -> str:
+    """What the codec says, which may quote a whole key."""
+    return str(error)[:REASON_LENGTH_MAX]
 
 
 def _check_nesting(container: Iterable[object], levels_left: int) -> None:

@@ -122,7 +122,9 @@ def _report(content: dict[str, Any]) -> Mapping[Link, Link]:
     report: dict[Link, Link] = {}
     for text, receipt in entries.items():
         if not isinstance(receipt, Link):
-            raise MalformedMessage(f"`report` holds something that is not a link under {text!r}")
+            raise MalformedMessage(
+                f"`report` holds something that is not a link under {text[:80]!r}"
+            )
         try:
             report[Link.parse(text)] = receipt
         except InvalidLink as error:

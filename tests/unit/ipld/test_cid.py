@@ -16,6 +16,7 @@ from taijitu.ipld.cid import (
     InvalidLink,
     Link,
     link_to,
+    link_with,
     multihash,
 )
 
@@ -31,6 +32,13 @@ def test_a_link_is_made_from_the_bytes_it_names() -> None:
     assert link_to(b"hello").data == bytes((1, DAG_CBOR, 0x12, 0x20)) + DIGEST
     assert link_to(b"hello", CAR).data == b"\x01\x82\x04\x12\x20" + DIGEST
     assert multihash(b"hello") == b"\x12\x20" + DIGEST
+
+
+def test_a_link_is_made_from_a_multihash_and_a_codec() -> None:
+    assert link_with(multihash(b"hello")) == link_to(b"hello", RAW)
+    assert link_with(multihash(b"hello"), CAR) == link_to(b"hello", CAR)
+    with pytest.raises(InvalidLink):
+        link_with(DIGEST)
 
 
 def test_a_link_reads_like_its_text() -> None:

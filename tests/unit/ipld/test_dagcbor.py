@@ -213,3 +213,11 @@ def test_a_block_that_must_be_scanned_decodes_like_any_other(make: Callable[[], 
     value = make()
     block = dagcbor.encode(value)
     assert dagcbor.decode(block) == value
+
+
+def test_a_refusal_does_not_repeat_the_whole_block() -> None:
+    key = "k" * 100_000
+    block = b"\xa2\x7a\x00\x01\x86\xa0" + key.encode() + b"\x00\x61a\x00"
+    with pytest.raises(DecodeError) as caught:
+        dagcbor.decode(block)
+    assert len(str(caught.value)) < 300

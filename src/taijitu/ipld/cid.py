@@ -170,6 +170,8 @@ def _bytes_of(text: str) -> bytes:
 
 def _parts(data: bytes) -> tuple[int, int, int, int, int]:
     """Version, codec, where the multihash starts, hash function, where the digest starts."""
+    if len(data) == _COMMON_SIZE and data.startswith(_COMMON):
+        return 1, data[1], 2, SHA2_256, 4
     if len(data) == _V0_SIZE and data[:2] == _SHA2_256_PREFIX:
         return 0, DAG_PB, 0, SHA2_256, 2
     if len(data) > LINK_SIZE_MAX:

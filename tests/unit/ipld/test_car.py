@@ -88,6 +88,14 @@ def test_a_block_that_is_not_what_its_link_says_is_refused(link: Link, block: by
         car.decode(car.encode([link], [(link, block)]))
 
 
+@pytest.mark.parametrize("size", [0, 91, 92, 16_347, 16_348, 2_097_115, 2_097_116])
+def test_a_section_may_have_any_length(size: int) -> None:
+    """Goal: the lengths at which a section's varint grows from one byte to four."""
+    block = bytes(size)
+    link = link_to(block, RAW)
+    assert car.decode(car.encode([link], [(link, block)])) == Car((link,), {link: block})
+
+
 def test_every_flipped_bit_of_a_digest_or_a_block_is_noticed() -> None:
     begin = len(HEADER) + 1 + 4  # after the section's length and the link's four numbers
     for position in range(begin, begin + 32 + len(ONE)):

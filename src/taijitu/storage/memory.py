@@ -5,12 +5,13 @@ so nothing can come between the checks of a commit and its effects.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from taijitu.engine.storage import (
     Batch,
     HeadChange,
     HeadRow,
+    ListChange,
     PlanChange,
     PlanRow,
     ReceiptRow,
@@ -20,6 +21,7 @@ from taijitu.engine.storage import (
 from taijitu.kernel.effect import NEVER
 from taijitu.kernel.failures import BlockMissing, Bug, HeadMoved
 from taijitu.storage.leases import Leases
+from taijitu.storage.lists import leaving_and_coming
 from taijitu.storage.span import span
 
 
@@ -29,6 +31,8 @@ class MemoryStorage:
     def __init__(self) -> None:
         self._heads: dict[str, HeadChange] = {}
         self._paths: list[str] = []
+        self._lists: dict[str, dict[str, int]] = {}
+        self._position = 0
         self._plans: dict[bytes, PlanChange] = {}
         self._blocks: dict[bytes, bytes] = {}
         self._tasks: dict[TaskKey, TaskRow] = {}
@@ -70,6 +74,25 @@ class MemoryStorage:
             paths = self._paths[start : min(end, start + limit)]
         return [self._row(self._heads[path]) for path in paths]
 
+    async def listing(
+        self,
+        name: str,
+        *,
+        older_than: int | None = None,
+        newer_than: int | None = None,
+        limit: int,
+    ) -> Sequence[tuple[int, HeadRow]]:
+        page = [
+            (position, self._heads[path])
+            for path, position in self._lists.get(name, {}).items()
+            if path in self._heads
+            and (newer_than is None or position > newer_than)
+            and (older_than is None or position < older_than)
+        ]
+        limit = max(limit, 0)
+        cut = page[max(len(page) - limit, 0) :] if newer_than is None else page[:limit]
+        return [(position, self._row(head)) for position, head in reversed(cut)]
+
     async def receipt(self, task: bytes) -> bytes | None:
         row = self._receipts.get(task)
         return None if row is None else row.block
@@ -106,6 +129,7 @@ class MemoryStorage:
             if path not in self._heads:
                 insort(self._paths, path)
             self._heads[path] = head
+        self._change_lists(batch.lists)
         self._plans |= batch.plans
         for key in batch.closed:
             self._tasks.pop(key, None)
@@ -119,6 +143,15 @@ class MemoryStorage:
         self._receipts |= batch.receipts
         self._leases.drop(batch.closed)
         self._leases.drop(batch.deferred)
+
+    def _change_lists(self, changes: Iterable[ListChange]) -> None:
+        """Members stand in the order in which they came, in their list's dict as well."""
+        leaving, coming = leaving_and_coming(changes)
+        for name, path in leaving:
+            self._lists.get(name, {}).pop(path, None)
+        for name, path in coming:
+            self._position += 1
+            self._lists.setdefault(name, {}).setdefault(path, self._position)
 
     def _check(self, batch: Batch) -> None:
         for path, seq in batch.reads.items():

@@ -18,6 +18,7 @@ from taijitu.engine.storage import Batch, HeadRow, PlanRow, TaskKey, TaskRow
 from taijitu.kernel.effect import NEVER
 from taijitu.kernel.failures import BlockMissing, Bug, Fault, HeadMoved
 from taijitu.storage.leases import Leases
+from taijitu.storage.lists import leaving_and_coming
 from taijitu.storage.span import span
 from taijitu.storage.sqlite_file import Database, Row, open_file, trouble
 from taijitu.storage.statements import Statements, statements
@@ -27,6 +28,9 @@ ROWS_MAX: Final = 64
 
 FORGET_ROWS: Final = 1_000
 """Receipts dropped in one transaction, so that commits need not wait long."""
+
+POSITION_MAX: Final = 2**63 - 1
+"""No member of a list has so large a position."""
 
 T = TypeVar("T")
 
@@ -91,6 +95,21 @@ class SqliteStorage:
         low, high = span(prefix, after, before)
         name = "scan_backwards" if backwards else "scan"
         return [head_row(row) for row in self._read(name, (low, high, max(limit, 0)))]
+
+    async def listing(
+        self,
+        name: str,
+        *,
+        older_than: int | None = None,
+        newer_than: int | None = None,
+        limit: int,
+    ) -> Sequence[tuple[int, HeadRow]]:
+        low = 0 if newer_than is None else newer_than
+        high = POSITION_MAX if older_than is None else older_than
+        order = "newest_first" if newer_than is None else "oldest_first"
+        rows = self._read(order, (name, low, high, max(limit, 0)))
+        page = [(row[0], head_row(row[1:])) for row in rows]
+        return page if newer_than is None else page[::-1]
 
     async def receipt(self, task: bytes) -> bytes | None:
         rows = self._read("receipt", (task,))
@@ -211,6 +230,9 @@ class Writer:
         plans = batch.plans.values()
         self._many("add_blocks", batch.blocks)
         self._many("move_heads", [(row.path, row.cid, row.seq, row.plan) for row in heads])
+        leaving, coming = leaving_and_coming(batch.lists)
+        self._many("leave_lists", leaving)
+        self._many("join_lists", coming)
         self._many("change_plans", [(p.plan, p.path, p.version, p.progress) for p in plans])
         self._many("close_tasks", batch.closed)
         try:

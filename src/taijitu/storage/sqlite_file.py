@@ -69,6 +69,8 @@ class Database(AbstractContextManager["Database"], Protocol):
 
     def pragma(self, name: str, value: int | str | None = None) -> Any: ...
 
+    def config(self, op: int, *args: int) -> int: ...
+
     def set_busy_timeout(self, milliseconds: int) -> None: ...
 
     def wal_autocheckpoint(self, n: int) -> None: ...
@@ -105,6 +107,7 @@ def open_file(path: Path) -> Database:
 
 def prepare(db: Database, path: Path) -> None:
     db.set_busy_timeout(BUSY_MS)
+    keep_plans(db)
     recognise(db, path)
     if db.pragma("journal_mode", "wal") != "wal":
         raise Unusable(f"{path} lies where SQLite can keep no write-ahead log")
@@ -114,6 +117,12 @@ def prepare(db: Database, path: Path) -> None:
     db.pragma("journal_size_limit", WAL_BYTES_MAX)
     db.wal_autocheckpoint(WAL_PAGES)
     migrate(db, path, migrations("sqlite"))
+
+
+def keep_plans(db: Database) -> None:
+    """Choose how a statement runs once, not by the values of each execution: with many joins
+    choosing takes longer than running."""
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
 def recognise(db: Database, path: Path) -> None:

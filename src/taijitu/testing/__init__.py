@@ -1,1 +1,1 @@
-"""Published for whoever builds on taijitu: the contract suites that a part of one's own must pass."""
+"""Published for whoever builds on taijitu: the suites that a part of one's own must pass."""

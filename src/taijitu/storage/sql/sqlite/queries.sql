@@ -32,6 +32,28 @@ WHERE h.path >= ?1 AND h.path < ifnull(?2, x'')
 ORDER BY h.path DESC
 LIMIT ?3;
 
+-- name: newest_first
+SELECT m.position, h.path, h.cid, h.seq, b.data, h.plan, made.data, ifnull(p.version, 0), p.progress
+FROM member AS m
+CROSS JOIN head AS h ON h.path = m.path
+LEFT JOIN block AS b ON b.cid = h.cid
+LEFT JOIN block AS made ON made.cid = h.plan AND h.plan <> h.cid
+LEFT JOIN plan AS p ON p.plan = h.plan
+WHERE m.list = ?1 AND m.position > ?2 AND m.position < ?3
+ORDER BY m.position DESC
+LIMIT ?4;
+
+-- name: oldest_first
+SELECT m.position, h.path, h.cid, h.seq, b.data, h.plan, made.data, ifnull(p.version, 0), p.progress
+FROM member AS m
+CROSS JOIN head AS h ON h.path = m.path
+LEFT JOIN block AS b ON b.cid = h.cid
+LEFT JOIN block AS made ON made.cid = h.plan AND h.plan <> h.cid
+LEFT JOIN plan AS p ON p.plan = h.plan
+WHERE m.list = ?1 AND m.position > ?2 AND m.position < ?3
+ORDER BY m.position
+LIMIT ?4;
+
 -- name: plan
 SELECT
     ?1,
@@ -92,6 +114,12 @@ INSERT OR IGNORE INTO block (cid, data) VALUES (?, ?), ...;
 
 -- name: move_heads
 REPLACE INTO head (path, cid, seq, plan) VALUES (?, ?, ?, ?), ...;
+
+-- name: leave_lists
+DELETE FROM member WHERE (list, path) IN (VALUES (?, ?), ...);
+
+-- name: join_lists
+INSERT OR IGNORE INTO member (list, path) VALUES (?, ?), ...;
 
 -- name: change_plans
 REPLACE INTO plan (plan, path, version, progress) VALUES (?, ?, ?, ?), ...;

@@ -1,26 +1,37 @@
--- Heads, blocks, plans, open tasks, receipts and settings, one table each.
+-- Heads, lists, blocks, plans, open tasks, receipts and settings, one table each. Where rows are long and
+-- their keys are hashes, rows are appended and only their keys are sorted: fewer pages are touched.
 
 -- Where each cell stands, by its path.
 CREATE TABLE head (
-    path TEXT PRIMARY KEY,
+    path TEXT NOT NULL PRIMARY KEY,
     cid BLOB NOT NULL,
     seq INTEGER NOT NULL,
     plan BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Which cells stand in which lists. No position is ever given out twice.
+CREATE TABLE member (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    list TEXT NOT NULL,
+    path TEXT NOT NULL,
+    UNIQUE (list, path)
+) STRICT;
+
+CREATE INDEX member_list ON member (list, position);
+
 -- What was ever written. Blocks never change.
 CREATE TABLE block (
-    cid BLOB PRIMARY KEY,
+    cid BLOB NOT NULL PRIMARY KEY,
     data BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- What is known of the tasks of a plan; a plan of which nothing is known yet has no row.
 CREATE TABLE plan (
-    plan BLOB PRIMARY KEY,
+    plan BLOB NOT NULL PRIMARY KEY,
     path TEXT NOT NULL,
     version INTEGER NOT NULL,
     progress BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- The open tasks. A task that is settled or dropped has no row any more.
 CREATE TABLE task (
@@ -41,15 +52,15 @@ CREATE INDEX task_path ON task (path);
 
 -- The receipts that were given out.
 CREATE TABLE receipt (
-    task BLOB PRIMARY KEY,
+    task BLOB NOT NULL PRIMARY KEY,
     block BLOB NOT NULL,
     at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX receipt_at ON receipt (at);
 
 -- What the installation remembers about itself.
 CREATE TABLE setting (
-    name TEXT PRIMARY KEY,
+    name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -23,7 +23,7 @@ from taijitu.ucan.delegation import (
 from taijitu.ucan.signer import Signer
 
 _UNSIGNED: Final = signature.encode(signature.EDDSA, bytes(signature.ED25519_SIGNATURE_SIZE))
-_NOWHERE: Final = Link(b"")
+_NOWHERE: Final = link_to(b"")
 
 
 def delegate(

@@ -86,6 +86,8 @@ class Draft:
         self.found_plans: dict[Link, Progress] = {}
         self.plans: dict[Link, Progress] = {}
         self.transitions: list[tuple[Link, bytes, codec.Transition]] = []
+        self.receipts: dict[Link, bytes] = {}
+        """Receipts of invocations that become true with this transaction."""
 
     # Reading
 

@@ -147,12 +147,7 @@ class Batch(Struct):
     def is_empty(self) -> bool:
         """Nothing would change, whatever was read."""
         return not (
-            self.heads
-            or self.plans
-            or self.opened
-            or self.closed
-            or self.deferred
-            or self.receipts
+            self.heads or self.plans or self.opened or self.closed or self.deferred or self.receipts
         )
 
 

@@ -1,1 +1,14 @@
 """The protocols as machines: one machine, one file, one screenful of `update`. Pure."""
+
+from collections.abc import Mapping
+
+from taijitu.kernel.machine import Machine
+from taijitu.machines.allocation import ALLOCATION
+from taijitu.machines.blob import BLOB
+from taijitu.machines.entry import ENTRY
+from taijitu.machines.ledger import LEDGER
+
+MACHINES: Mapping[str, Machine] = {
+    machine.name: machine for machine in (ENTRY, ALLOCATION, LEDGER, BLOB)
+}
+"""Every machine of the service, by name."""

@@ -7,7 +7,7 @@ whoever asks for them waits. `references` is a count: each allocation that holds
 
 from typing import TypeAlias, assert_never
 
-from taijitu.kernel.effect import Message, Request, send
+from taijitu.kernel.effect import Message, Path, Request, send
 from taijitu.kernel.machine import Machine, State, Step, amend, become, stay
 from taijitu.machines.world import Delete
 
@@ -96,6 +96,10 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
 
         case _:
             assert_never((message, state))
+
+
+def blob_at(multihash: str) -> Path:
+    return ("blob", multihash)
 
 
 BLOB = Machine("blob", 1, update, Kept(), states=AnyState, messages=AnyMessage, tasks=AnyTask)

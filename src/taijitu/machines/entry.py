@@ -9,7 +9,7 @@ added through both are stored once and charged once, and given up when the last 
 from typing import Literal, TypeAlias, assert_never
 
 from taijitu.ipld.cid import Link
-from taijitu.kernel.effect import Await, Effect, Message, send
+from taijitu.kernel.effect import Await, Effect, Message, Path, send
 from taijitu.kernel.machine import Machine, State, Step, amend, become, refuse, stay
 from taijitu.kernel.receipt import Error, Ok, failure
 from taijitu.kernel.record import Record
@@ -367,6 +367,11 @@ def other_size(size: int) -> Error:
 
 
 NOT_FOUND = failure("NotFound", "not found")
+
+
+def entry_at(space: str, multihash: str) -> Path:
+    return ("entry", space, multihash)
+
 
 def lists(state: AnyState) -> tuple[str, ...]:
     """Each face lists what came in through it, from allocation on, until it failed or left."""

@@ -9,7 +9,7 @@ in the commit of the transition that asks.
 
 from typing import TypeAlias, assert_never
 
-from taijitu.kernel.effect import Message, Request
+from taijitu.kernel.effect import Message, Path, Request
 from taijitu.kernel.machine import Machine, State, Step, become, refuse, stay
 from taijitu.kernel.receipt import failure
 
@@ -100,6 +100,10 @@ def no_room(ledger: Provisioned, size: int):
         f"no room for {size} bytes: {room} of {ledger.capacity} are free "
         f"({ledger.used} stored, {ledger.reserved} set aside for uploads)",
     )
+
+
+def ledger_at(space: str) -> Path:
+    return ("ledger", space)
 
 
 LEDGER = Machine("ledger", 1, update, Unprovisioned(), states=AnyState, messages=AnyMessage)

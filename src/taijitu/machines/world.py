@@ -34,6 +34,9 @@ class Delete(Task, tag="s3/delete"):
     actor = "S3"
     multihash: str
 
+    def about(self) -> str:
+        return self.multihash
+
 
 class Upload(Task, tag="s3/put"):
     """Done by the client: `ok {size}` once its bytes are found to be there, whole.

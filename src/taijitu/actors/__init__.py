@@ -1,0 +1,26 @@
+"""Who carries out what machines ask of the world: one actor a file, which knows no rules."""
+
+from collections.abc import Callable
+
+from taijitu.actors.agent import AgentActor
+from taijitu.actors.bucket import BucketActor, Read
+from taijitu.actors.operator import OperatorActor
+from taijitu.actors.timer import TimerActor
+from taijitu.buckets.port import Bucket
+from taijitu.engine.actor import Actors
+from taijitu.machines.world import Alarm
+
+
+def actors(
+    bucket: Bucket, read: Read, now: Callable[[], int], tell: Callable[[Alarm], None]
+) -> Actors:
+    """Every actor of the service, by ability. `read` looks at cells, `now` is in ms since 1970."""
+    storing = BucketActor(bucket, read, now)
+    return {
+        "s3/stat": storing,
+        "s3/presign": storing,
+        "s3/delete": storing,
+        "s3/put": AgentActor(bucket),
+        "task/sleep": TimerActor(now),
+        "operator/alarm": OperatorActor(tell),
+    }

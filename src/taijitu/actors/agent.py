@@ -1,0 +1,31 @@
+"""The agent actor: settles `s3/put`, which the client carries out.
+
+It alone settles that task, and only on what it sees in the bucket. A finished PUT, a receipt of the
+agent, an event of the bucket: each merely wakes it to look. While the bytes are not there the task
+stays open, so a false hint costs one look and burns nothing.
+"""
+
+from taijitu.buckets.port import Bucket
+from taijitu.engine.actor import Assignment, View
+from taijitu.ipld.multibase import decode
+from taijitu.kernel.effect import Task
+from taijitu.kernel.failures import Bug
+from taijitu.kernel.receipt import Ok, Receipt
+from taijitu.machines.world import Upload
+
+
+class AgentActor:
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+
+    def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
+        """Never: the bytes cannot be there before the client knows where to put them."""
+        return None
+
+    async def run(self, assignment: Assignment) -> Receipt | None:
+        match assignment.task:
+            case Upload(_, multihash):
+                size = await self.bucket.stat(decode(multihash))
+                return None if size is None else Ok({"size": size})
+            case task:
+                raise Bug(f"an agent cannot {task!r}")

@@ -1,0 +1,271 @@
+"""The engine: cells that change by transactions, and tasks that are settled exactly once.
+
+`update`, the question what is due, and the body of a transaction run synchronously on the loop;
+only reading what is not at hand and waiting for the commit are asynchronous.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from taijitu.engine.actor import Actors
+from taijitu.engine.cell import (
+    Head,
+    Machines,
+    Progress,
+    decode_progress,
+    path_from,
+    path_text,
+    untouched,
+)
+from taijitu.engine.clock import Clock
+from taijitu.engine.draft import Draft, Unread
+from taijitu.engine.group import Committer, Group
+from taijitu.engine.newest import Newest
+from taijitu.engine.storage import Batch, Deferral, HeadRow, ReceiptRow, Storage, TaskKey
+from taijitu.ipld.cid import Link
+from taijitu.kernel import codec
+from taijitu.kernel.effect import Message, Path, Task
+from taijitu.kernel.failures import BlockMissing, Contention, Fault, HeadMoved
+from taijitu.kernel.machine import State
+from taijitu.kernel.plan import Plan
+from taijitu.kernel.receipt import DONE, Receipt
+from taijitu.kernel.record import Record
+
+RACES_MAX = 16
+"""How often a transaction may lose against another process before it gives up."""
+
+READS_MAX = 256
+"""How many cells and plans one transaction may have to read before it can run."""
+
+T = TypeVar("T")
+
+
+class Outcome(Record):
+    """What came of a transaction: the state of its cell, the reply, and the recorded receipt."""
+
+    state: State
+    reply: Receipt
+    head: Link | None
+    receipt: bytes | None = None
+    heard: bool = True
+
+
+Conclude = Callable[[State, Receipt], bytes | None]
+"""Makes the receipt of an invocation, or `None` while there is no answer yet."""
+
+
+class Attempt(Generic[T]):
+    """A draft that ran through, with what it answered."""
+
+    def __init__(self, draft: Draft, answer: T) -> None:
+        self.draft = draft
+        self.answer = answer
+
+
+class Engine:
+    def __init__(self, storage: Storage, machines: Machines, actors: Actors, clock: Clock) -> None:
+        self.storage = storage
+        self.machines = machines
+        self.actors = actors
+        self.clock = clock
+        self.newest = Newest()
+        self.committer = Committer(storage, self.newest)
+        self.committer.observers.append(self._notify)
+        self.watchers: dict[Path, set[asyncio.Event]] = {}
+
+    # Transactions
+
+    async def transact(
+        self,
+        path: Path,
+        message: Message,
+        *,
+        cause: Link | None = None,
+        as_of: Link | None = None,
+        conclude: Conclude | None = None,
+    ) -> Outcome:
+        """Let a cell hear a message, durably, with all that follows at once.
+
+        `cause` is the invocation that asks: its receipt, made by `conclude`, becomes true in the
+        same commit, and if it has one already nothing else happens. With `as_of` the message is
+        heard only while that is the head of the cell. Raises `Contention` or another `Fault`.
+        """
+
+        def body(draft: Draft) -> Outcome:
+            if cause is not None and (known := self.newest.receipts.get(cause)) is not None:
+                return outcome(draft, path, receipt=known, heard=False)
+            if as_of is not None and draft.head(path).cid != as_of:
+                return outcome(draft, path, heard=False)
+            answer = outcome(draft, path, reply=draft.hear(path, message, cause))
+            if cause is None or conclude is None:
+                return answer
+            receipt = conclude(answer.state, answer.reply)
+            if receipt is not None:
+                draft.receipts[cause] = receipt
+            return outcome(draft, path, reply=answer.reply, receipt=receipt)
+
+        for _ in range(RACES_MAX):
+            if cause is not None:
+                await self.receipt(cause)
+            try:
+                return await self._commit(await self._attempt(body, message.at))
+            except HeadMoved:
+                continue
+        raise Contention(f"{path_text(path)} changed {RACES_MAX} times while we tried to change it")
+
+    async def settle(self, key: TaskKey, receipt: Receipt) -> bool:
+        """Record how a task went, once, with all that follows at once. False if nobody is
+        interested any more: it was settled before, or its plan has been superseded."""
+        planned = Link(key.plan)
+
+        def body(draft: Draft) -> bool:
+            return draft.settle(planned, key.number, receipt)
+
+        for _ in range(RACES_MAX):
+            try:
+                return await self._commit(await self._attempt(body, self.now()))
+            except HeadMoved:
+                continue
+            except BlockMissing:
+                return False
+        raise Contention("a task could not be settled: its cell keeps changing")
+
+    async def defer(self, deferral: Deferral) -> None:
+        """Try a task again later."""
+        batch = Batch(deferred={TaskKey(deferral.plan, deferral.number): deferral})
+        await self.committer.join(None, batch).committed()
+
+    def now(self) -> int:
+        return self.clock.now()
+
+    # Reading
+
+    async def read(self, path: Path) -> Head:
+        """A cell as it durably stands."""
+        while True:
+            if self.newest.is_uncommitted(path):
+                await self.committer.settled()
+                continue
+            try:
+                return self.newest.head(path)
+            except Unread as missing:
+                await self._load(missing)
+
+    async def changed(self, path: Path, since: Link | None, until: int) -> Head:
+        """The cell once its head is no longer `since`, or as it stands at the time `until`."""
+        changed = asyncio.Event()
+        watchers = self.watchers.setdefault(path, set())
+        watchers.add(changed)
+        try:
+            while (head := await self.read(path)).cid == since and self.now() < until:
+                changed.clear()
+                await self.clock.wait(changed, until)
+            return head
+        finally:
+            watchers.discard(changed)
+            if not watchers:
+                self.watchers.pop(path, None)
+
+    async def receipt(self, task: Link) -> bytes | None:
+        """The recorded receipt of an invocation. It may not be durable yet."""
+        known = self.newest.receipts.get(task)
+        if known is None and (known := await self.storage.receipt(task.data)) is not None:
+            self.newest.receipts.learn(task, known)
+        return known
+
+    async def task(self, key: TaskKey) -> Task | None:
+        """An open task, with what it awaits filled in; `None` once it is moot."""
+        planned = Link(key.plan)
+
+        def body(draft: Draft) -> Task | None:
+            is_due = key.number in draft.due(planned).tasks
+            return draft.task(planned, key.number) if is_due else None
+
+        return (await self._attempt(body, self.now())).answer
+
+    # How it is done
+
+    async def _attempt(self, body: Callable[[Draft], T], at: int) -> Attempt[T]:
+        """Run the body of a transaction until it finds at hand all that it reads."""
+        for _ in range(READS_MAX):
+            draft = Draft(self.machines, self.actors, self.newest, at)
+            try:
+                return Attempt(draft, body(draft))
+            except Unread as missing:
+                await self._load(missing)
+        raise Fault(f"a transaction reads more than {READS_MAX} cells")
+
+    async def _commit(self, attempt: Attempt[T]) -> T:
+        """Make it durable. Nothing may be awaited between the attempt and its joining."""
+        draft = attempt.draft
+        batch = draft.batch()
+        for task, receipt in draft.receipts.items():
+            batch.receipts[task.data] = ReceiptRow(task.data, receipt, draft.at)
+        if batch.is_empty:
+            await self.committer.settled()
+        else:
+            await self.committer.join(draft, batch).committed()
+        return attempt.answer
+
+    async def _load(self, missing: Unread) -> None:
+        if missing.path is not None:
+            await self._load_head(missing.path)
+        elif missing.plan is not None:
+            await self._load_plan(missing.plan)
+
+    async def _load_head(self, path: Path) -> None:
+        row = await self.storage.head(path_text(path))
+        if row is None:
+            self.newest.heads.learn(path, untouched(self.machines, path))
+            return
+        head, progress = read_head(self.machines, row)
+        self.newest.heads.learn(path, head)
+        self.newest.plans.learn(Link(row.plan), progress)
+
+    async def _load_plan(self, planned: Link) -> None:
+        row = await self.storage.plan(planned.data)
+        if row is None:
+            raise BlockMissing(f"no plan {planned}")
+        path, plan = plan_in(self.machines, row.block)
+        self.newest.plans.learn(planned, decode_progress(path, plan, row.version, row.progress))
+
+    def _notify(self, group: Group) -> None:
+        if not self.watchers:
+            return
+        for text in group.batch.heads:
+            for changed in self.watchers.get(path_from(text), ()):
+                changed.set()
+
+
+def outcome(
+    draft: Draft,
+    path: Path,
+    *,
+    reply: Receipt = DONE,
+    receipt: bytes | None = None,
+    heard: bool = True,
+) -> Outcome:
+    head = draft.head(path)
+    return Outcome(head.state, reply, head.cid, receipt, heard)
+
+
+def read_head(machines: Machines, row: HeadRow) -> tuple[Head, Progress]:
+    """Decode a cell and its current plan. Raises `UnknownVersion`."""
+    transition = codec.decode(row.block, machines)
+    plan = transition.plan
+    if isinstance(plan, Link):
+        if row.planned is None:
+            raise BlockMissing(f"no plan {plan}")
+        _, plan = plan_in(machines, row.planned)
+    path = path_from(row.path)
+    head = Head(transition.machine, path, Link(row.cid), row.seq, transition.state, Link(row.plan))
+    return head, decode_progress(path, plan, row.version, row.progress)
+
+
+def plan_in(machines: Machines, block: bytes) -> tuple[Path, Plan]:
+    """The plan that a transition made, and the cell it belongs to."""
+    transition = codec.decode(block, machines)
+    if isinstance(transition.plan, Link):
+        raise BlockMissing(f"that transition made no plan: {transition.plan} did")
+    return transition.path, transition.plan

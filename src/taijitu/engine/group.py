@@ -1,0 +1,86 @@
+"""Group commit: transactions that come while another is being made durable share the next fsync.
+
+They never race each other. Each was computed on the newest heads, committed or not, and joins the
+group in order; if a group fails, everything that was built upon it fails with it and runs again.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from taijitu.engine.draft import Draft
+from taijitu.engine.newest import Newest
+from taijitu.engine.storage import Batch, Storage
+
+
+class Group:
+    """Transactions that become true together. `done` holds what went wrong, or `None`."""
+
+    def __init__(self) -> None:
+        self.batch = Batch()
+        self.drafts: list[Draft] = []
+        self.done: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+    async def committed(self) -> None:
+        """Wait until the group is durable. Raises what kept it from becoming so."""
+        trouble = await asyncio.shield(self.done)
+        if trouble is not None:
+            raise trouble
+
+
+class Committer:
+    """Makes one group durable at a time, and gathers the next meanwhile."""
+
+    def __init__(self, storage: Storage, newest: Newest) -> None:
+        self.storage = storage
+        self.newest = newest
+        self.observers: list[Callable[[Group], None]] = []
+        self.gathering: Group | None = None
+        self.committing: Group | None = None
+        self.working: asyncio.Task[None] | None = None
+
+    def join(self, draft: Draft | None, batch: Batch) -> Group:
+        """Put a transaction into the group that is being gathered."""
+        if self.gathering is None:
+            self.gathering = Group()
+        group = self.gathering
+        group.batch.add(batch)
+        if draft is not None:
+            group.drafts.append(draft)
+            self.newest.join(draft)
+        if self.working is None:
+            self.working = asyncio.get_running_loop().create_task(self._work())
+        return group
+
+    async def settled(self) -> None:
+        """Wait until everything that has joined so far is durable. Raises what prevents it."""
+        group = self.gathering or self.committing
+        if group is not None:
+            await group.committed()
+
+    async def _work(self) -> None:
+        try:
+            while self.gathering is not None:
+                self.committing, self.gathering = self.gathering, None
+                await self._commit(self.committing)
+        finally:
+            self.committing = self.working = None
+
+    async def _commit(self, group: Group) -> None:
+        try:
+            await self.storage.commit(group.batch)
+        except Exception as trouble:
+            self._fail(group, trouble)
+            return
+        for draft in group.drafts:
+            self.newest.commit(draft)
+        group.done.set_result(None)
+        for observe in self.observers:
+            observe(group)
+
+    def _fail(self, group: Group, trouble: Exception) -> None:
+        """Nothing of the group is true, and so nothing that was built upon it can become so."""
+        self.newest.forget()
+        built_upon, self.gathering = self.gathering, None
+        for failed in (group, built_upon):
+            if failed is not None:
+                failed.done.set_result(trouble)

@@ -47,15 +47,15 @@ class SqliteStorage:
         self._closed = False
 
     @classmethod
-    def open(cls, path: str | Path) -> "SqliteStorage":
+    def open(cls, path: str | Path, *, vfs: str | None = None) -> "SqliteStorage":
         """Open the database at `path`, or make one, and bring its schema up to date.
 
         Raises `Unusable` for a file that is damaged, foreign, newer than this program, or cannot
         be opened. No other process may have it open as its storage.
         """
-        writer = open_file(Path(path))
+        writer = open_file(Path(path), vfs)
         try:
-            reader = open_file(Path(path))
+            reader = open_file(Path(path), vfs)
             reader.pragma("query_only", 1)
             return cls(writer, reader)
         except BaseException:

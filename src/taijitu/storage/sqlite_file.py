@@ -86,13 +86,14 @@ class NewerSchema(Unusable):
     """The file was written by a newer version of this program."""
 
 
-def open_file(path: Path) -> Database:
+def open_file(path: Path, vfs: str | None = None) -> Database:
     """A connection that may write to the database at `path`, which is made if it is not there.
 
+    `vfs` names the way to the disk, where it is not SQLite's own: for tests of bad disks.
     Raises `Unusable` for a file that is damaged, foreign, newer, or cannot be opened.
     """
     try:
-        db = cast(Database, apsw.Connection(str(path), statementcachesize=STATEMENTS_MAX))
+        db = cast(Database, apsw.Connection(str(path), vfs=vfs, statementcachesize=STATEMENTS_MAX))
         try:
             prepare(db, path)
         except BaseException:

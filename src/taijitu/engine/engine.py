@@ -114,6 +114,26 @@ class Engine:
                 continue
         raise Contention(f"{path_text(path)} changed {RACES_MAX} times while we tried to change it")
 
+    async def conclude(self, path: Path, cause: Link, conclude: Conclude) -> Outcome:
+        """Record the receipt of an invocation that the cell has heard before, if by now there is
+        an answer."""
+
+        def body(draft: Draft) -> Outcome:
+            if (known := self.newest.receipts.get(cause)) is not None:
+                return outcome(draft, path, receipt=known, heard=False)
+            receipt = conclude(draft.head(path).state, DONE)
+            if receipt is not None:
+                draft.receipts[cause] = receipt
+            return outcome(draft, path, receipt=receipt)
+
+        for _ in range(RACES_MAX):
+            await self.receipt(cause)
+            try:
+                return await self._commit(await self._attempt(body, self.now()))
+            except HeadMoved:
+                continue
+        raise Contention(f"{path_text(path)} keeps changing")
+
     async def settle(self, key: TaskKey, receipt: Receipt) -> bool:
         """Record how a task went, once, with all that follows at once. False if nobody is
         interested any more: it was settled before, or its plan has been superseded."""

@@ -37,6 +37,13 @@ class Provision(Message, tag="space/provision"):
     capacity: int
 
 
+class Open(Message, tag="space/open"):
+    """A space that nobody has provisioned is used for the first time, where that is allowed."""
+
+    space: str
+    capacity: int
+
+
 class Reserve(Request, tag="ledger/reserve"):
     """Set room aside for an attempt."""
 
@@ -62,7 +69,7 @@ class Free(Request, tag="ledger/free"):
     stored: bool
 
 
-AnyMessage: TypeAlias = Provision | Reserve | Use | Free
+AnyMessage: TypeAlias = Provision | Open | Reserve | Use | Free
 
 
 def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
@@ -71,6 +78,11 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
             return become(Provisioned(capacity))
         case Provision(capacity=capacity), Provisioned(_, reserved, used, entries):
             return become(Provisioned(capacity, reserved, used, entries))
+
+        case Open(capacity=capacity), Unprovisioned():
+            return become(Provisioned(capacity))
+        case Open(), Provisioned():
+            return stay(state)
 
         case Reserve(space, _), Unprovisioned():
             return refuse(state, failure("InsufficientStorage", f"{space} has no storage provider"))

@@ -272,13 +272,13 @@ async def _handle(
 
 
 def _issue(signer: Signer, ran: Link, outcome: Outcome, company: Mapping[Link, bytes]) -> Executed:
-    if isinstance(outcome, Recorded):
-        issued = outcome.receipt
-    else:
-        issued = receipt.issue(
-            signer, ran, _out(outcome), fx_fork=outcome.fork, fx_join=outcome.join
-        )
+    issued = outcome.receipt if isinstance(outcome, Recorded) else issue(signer, ran, outcome)
     return Executed(issued, {**company, **outcome.blocks, issued.link: issued.data})
+
+
+def issue(signer: Signer, ran: Link, outcome: Ok | Error) -> Receipt:
+    """The receipt that says how an invocation went."""
+    return receipt.issue(signer, ran, _out(outcome), fx_fork=outcome.fork, fx_join=outcome.join)
 
 
 def _out(outcome: Ok | Error) -> dict[str, object]:

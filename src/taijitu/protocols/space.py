@@ -1,0 +1,24 @@
+"""`space/info`: who provides for a space."""
+
+from typing import Any
+
+from taijitu.protocols.capabilities import SPACE_INFO
+from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
+from taijitu.protocols.spaces import Spaces
+
+
+class SpaceInfo:
+    """`provider` is the DID of the service."""
+
+    def __init__(self, spaces: Spaces, provider: str) -> None:
+        self.spaces = spaces
+        self.provider = provider
+
+    def providers(self) -> tuple[Provider[Any], ...]:
+        return (Provider(SPACE_INFO, self.info),)
+
+    async def info(self, invocation: Invocation[Any]) -> Outcome:
+        space = invocation.resource
+        if not await self.spaces.serves(space):
+            return Error("SpaceUnknown", "Space not found.")
+        return Ok({"did": space, "providers": [self.provider]})

@@ -37,7 +37,8 @@ raw_link = link_to(b"some bytes", RAW)
 
 def cap(can: str, resource: str = space.did, **nb: Any) -> dict[str, object]:
     """A capability over the space, unless said otherwise."""
-    return {"can": can, "with": resource} | ({"nb": nb} if nb else {})
+    capability: dict[str, object] = {"can": can, "with": resource}
+    return capability | {"nb": nb} if nb else capability
 
 
 def store_add(size: int = 100, link: Link = car_link) -> dict[str, object]:

@@ -32,7 +32,9 @@ _REQUIRED: Final = 7
 """Keys of every UCAN: v, iss, aud, s, att, prf, exp."""
 _OPTIONAL: Final = ("fct", "nbf", "nnc")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
-_FLOAT: Final = b"\xfb"
+_WHOLE_FLOAT: Final = re.compile(rb"\xfb[\x00\x3f-\x43\x80\xbf-\xc3]")
+"""How a float begins that is whole and that JavaScript holds exactly: 0 … 2**53, and negative.
+(Where it is only part of a digest or a signature, a second look costs a little.)"""
 _LINK_PREFIX: Final = b"\x01\x71\x12\x20"
 """Version 1, DAG-CBOR, sha2-256: how every UCAN is named."""
 
@@ -150,7 +152,7 @@ def signing_payload(delegation: Delegation) -> bytes:
     Raises `InvalidSignature` if the algorithm is unknown, `EncodeError` if the content has no
     unambiguous JSON.
     """
-    algorithm = signature.decode(delegation.signature).algorithm
+    algorithm = signature.algorithm_of(delegation.signature)
     payload: dict[str, Any] = {
         "att": [capability.fields for capability in delegation.capabilities],
         "aud": delegation.audience,
@@ -275,7 +277,7 @@ def _is_canonical(link: Link, block: dict[str, Any], data: bytes) -> bool:
             known += 1
     if len(block) != known or link.data[:4] != _LINK_PREFIX:
         return False
-    return _FLOAT not in data or not _has_whole_float(block)
+    return _WHOLE_FLOAT.search(data) is None or not _has_whole_float(block)
 
 
 def _has_whole_float(block: dict[str, Any]) -> bool:

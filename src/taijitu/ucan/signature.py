@@ -80,6 +80,13 @@ def decode(data: bytes) -> Signature:
     return Signature(code, _name(code, rest), raw)
 
 
+def algorithm_of(data: bytes) -> str:
+    """The name of the algorithm of a signature, as `decode` finds it. Raises `InvalidSignature`."""
+    if data.startswith(_EDDSA_HEAD) and len(data) == len(_EDDSA_HEAD) + ED25519_SIGNATURE_SIZE:
+        return "EdDSA"
+    return decode(data).algorithm
+
+
 def code_of(algorithm: str) -> int:
     """The code of an algorithm by its JWT name; `NON_STANDARD` for one that has none."""
     return _CODES.get(algorithm, NON_STANDARD)

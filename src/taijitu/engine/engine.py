@@ -25,7 +25,7 @@ from taijitu.engine.newest import Newest
 from taijitu.engine.storage import Batch, Deferral, HeadRow, ReceiptRow, Storage, TaskKey
 from taijitu.ipld.cid import Link
 from taijitu.kernel import codec
-from taijitu.kernel.effect import Message, Path, Task
+from taijitu.kernel.effect import Message, Path, Request, Task
 from taijitu.kernel.failures import BlockMissing, Contention, Fault, HeadMoved
 from taijitu.kernel.machine import State
 from taijitu.kernel.plan import Plan
@@ -79,7 +79,7 @@ class Engine:
     async def transact(
         self,
         path: Path,
-        message: Message,
+        message: Message | Request,
         *,
         cause: Link | None = None,
         as_of: Link | None = None,
@@ -105,11 +105,12 @@ class Engine:
                 draft.receipts[cause] = receipt
             return outcome(draft, path, reply=answer.reply, receipt=receipt)
 
+        at = message.at if isinstance(message, Message) else self.now()
         for _ in range(RACES_MAX):
             if cause is not None:
                 await self.receipt(cause)
             try:
-                return await self._commit(await self._attempt(body, message.at))
+                return await self._commit(await self._attempt(body, at))
             except HeadMoved:
                 continue
         raise Contention(f"{path_text(path)} changed {RACES_MAX} times while we tried to change it")

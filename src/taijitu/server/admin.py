@@ -1,0 +1,122 @@
+"""What an operator can ask of an installation, in process or through the admin door.
+
+The door is HTTP on a Unix socket in the data folder, for its owner only: `POST /{verb}` with a JSON
+object of arguments, answered by JSON. `{"error": sentence}` with status 400 says what is wrong.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from taijitu.ipld import multibase
+from taijitu.ipld.cid import InvalidLink, Link
+from taijitu.kernel.effect import tag
+from taijitu.kernel.failures import Fault
+from taijitu.machines.entry import entry_at
+from taijitu.server.about import json
+from taijitu.server.http import HttpAnswer, Receive, Request, Scope, Send, reply
+from taijitu.server.installation import Installation
+from taijitu.ucan import principal
+
+BODY_SIZE_MAX: Final = 64 * 1024
+BODY_TIME_MAX: Final = 10.0
+
+log = structlog.get_logger()
+
+
+class BadRequest(Exception):
+    """What was asked cannot be done; the sentence says why."""
+
+
+class Admin:
+    """Every verb takes and answers plain data."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.engine = installation.engine
+        self.spaces = installation.spaces
+        self.verbs: dict[str, Callable[..., Awaitable[Any]]] = {
+            "provision": self.provision,
+            "spaces": self.all_spaces,
+            "space": self.space,
+            "place": self.place,
+        }
+
+    async def ask(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """Do what a verb says. Raises `BadRequest`."""
+        known = self.verbs.get(verb)
+        if known is None:
+            raise BadRequest(f"there is no {verb!r} here; there is {', '.join(self.verbs)}")
+        try:
+            return await known(**arguments)
+        except TypeError as why:
+            raise BadRequest(f"{verb}: {why}") from None
+
+    async def provision(self, space: str, capacity: int) -> dict[str, Any]:
+        """Give a space room for `capacity` bytes."""
+        if capacity < 0 or capacity > 2**53 - 1:
+            raise BadRequest(f"a space cannot hold {capacity} bytes")
+        return plain(await self.spaces.provision(space_did(space), capacity))
+
+    async def all_spaces(self) -> list[dict[str, Any]]:
+        """Every space that was provisioned."""
+        return [plain(space) for space in await self.spaces.all()]
+
+    async def space(self, space: str) -> dict[str, Any]:
+        """How much one space may hold and does."""
+        found = await self.spaces.find(space_did(space))
+        if found is None:
+            raise BadRequest(f"{space} was not provisioned: it has no room here")
+        return plain(found)
+
+    async def place(self, space: str, cid: str) -> dict[str, Any]:
+        """Where one object of a space is in the chart: the class and the tag of its state."""
+        head = await self.engine.read(entry_at(space_did(space), name_of(cid)))
+        return {"state": type(head.state).__name__, "tag": tag(type(head.state))}
+
+
+class AdminDoor:
+    """The ASGI application behind the Unix socket."""
+
+    def __init__(self, admin: Admin) -> None:
+        self.admin = admin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        await reply(request, await self.answer(request), {}, send)
+
+    async def answer(self, request: Request) -> HttpAnswer:
+        try:
+            body = await request.body(BODY_SIZE_MAX, BODY_TIME_MAX)
+            arguments = msgspec.json.decode(body or b"{}", type=dict[str, Any])
+            return json(await self.admin.ask(request.path.strip("/"), arguments))
+        except (BadRequest, msgspec.DecodeError) as why:
+            return json({"error": str(why)}, 400)
+        except Fault as why:
+            return json({"error": str(why)}, 503)
+
+
+def plain(value: Any) -> Any:
+    """A record as JSON can hold it."""
+    return msgspec.to_builtins(value, enc_hook=str)
+
+
+def space_did(text: str) -> str:
+    """A space, checked. Raises `BadRequest`."""
+    try:
+        if not text.startswith("did:key:"):
+            raise principal.InvalidDid("not a did:key")
+        principal.from_did(text)
+    except principal.InvalidDid as why:
+        raise BadRequest(f"{text!r} is not the DID of a space: {why}") from None
+    return text
+
+
+def name_of(cid: str) -> str:
+    """The multihash that a CID names, in base58btc. Raises `BadRequest`."""
+    try:
+        return multibase.encode("z", Link.parse(cid).multihash)
+    except InvalidLink as why:
+        raise BadRequest(f"{cid!r} is not a CID: {why}") from None

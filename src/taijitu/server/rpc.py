@@ -1,0 +1,87 @@
+"""`POST /` and `GET /receipt/{task}`: agent messages in, receipts out.
+
+bytes ──> wire.exchange ──> protocols.execution ──> one transaction each ──> bytes
+"""
+
+import structlog
+
+from taijitu import __version__
+from taijitu.ipld.cid import InvalidLink, Link
+from taijitu.protocols import execution
+from taijitu.protocols.durable import Durable
+from taijitu.protocols.execution import MalformedInvocation, NotReady, Service
+from taijitu.protocols.space import SpaceInfo
+from taijitu.protocols.store import Store
+from taijitu.server.about import About
+from taijitu.server.http import HttpAnswer, sentence
+from taijitu.server.installation import Installation
+from taijitu.ucan.remembered import Remembered
+from taijitu.ucan.validity import Authority
+from taijitu.wire import exchange
+from taijitu.wire.exchange import Answer, Refusal
+
+log = structlog.get_logger()
+
+
+class Rpc:
+    """The protocols of an installation, as HTTP sees them."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.durable = Durable(installation.engine, installation.signer)
+        self.service = service(installation, self.durable)
+
+    async def message(
+        self, content_type: str | None, accept: str | None, body: bytes
+    ) -> HttpAnswer:
+        """Answer an agent message: 200 with receipts, whatever they say."""
+        asked = exchange.accept(content_type, accept, body)
+        if isinstance(asked, Refusal):
+            return HttpAnswer(asked.status, asked.headers, asked.text.encode())
+        try:
+            executed = await execution.run(self.service, asked)
+        except MalformedInvocation as why:
+            return sentence(400, f"{exchange.MALFORMED_TEXT}{why}")
+        except NotReady as why:
+            retry = {"retry-after": str(why.retry_after_seconds)}
+            return sentence(503, "There is no answer yet. Ask again: nothing is lost.", retry)
+        headers, answer = exchange.answer(each.answer() for each in executed)
+        return HttpAnswer(200, headers, answer)
+
+    async def receipt(self, task: str) -> HttpAnswer:
+        """The recorded receipt of a task, as an agent message."""
+        try:
+            link = Link.parse(task)
+        except InvalidLink as why:
+            return sentence(404, f"There is no such task: {why}")
+        recorded = await self.durable.recorded(link)
+        if recorded is None:
+            return sentence(404, "There is no receipt for that task, or not yet.")
+        issued = recorded.receipt
+        blocks = {**recorded.blocks, issued.link: issued.data}
+        headers, body = exchange.answer([Answer(link, issued.link, blocks)])
+        return HttpAnswer(200, headers, body)
+
+
+def service(installation: Installation, durable: Durable) -> Service:
+    """Who answers for what."""
+    signer, config = installation.signer, installation.config
+    store = Store(durable, installation.spaces, config.blob_size_max)
+    info = SpaceInfo(installation.spaces, signer.did)
+    return Service(
+        signer=signer,
+        authority=Authority(signer.did, signer.key_did),
+        providers=execution.providers(*store.providers(), *info.providers()),
+        clock=lambda: installation.engine.now() // 1000,
+        recorded=durable.recorded,
+        remembered=Remembered(),
+        raised=raised,
+    )
+
+
+def raised(invocation: Link, why: Exception) -> None:
+    log.error("a handler failed", invocation=str(invocation), exc_info=why)
+
+
+def about(installation: Installation) -> About:
+    signer = installation.signer
+    return About(signer.did, signer.key_did, __version__, installation.config.public_url)

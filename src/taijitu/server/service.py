@@ -1,0 +1,84 @@
+"""The service: an installation, behind its doors, until it is told to stop."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from taijitu.engine.engine import Engine
+from taijitu.ipld import multibase
+from taijitu.kernel.failures import Fault
+from taijitu.machines.ledger import ledger_at
+from taijitu.server import listen
+from taijitu.server.admin import Admin, AdminDoor
+from taijitu.server.app import App, Doors
+from taijitu.server.config import Config
+from taijitu.server.downloads import Downloads
+from taijitu.server.installation import Installation, opened
+from taijitu.server.listen import Door
+from taijitu.server.meter import Meter
+from taijitu.server.rpc import Rpc, about
+from taijitu.server.uploads import Uploads
+
+SOCKET: Final = "taijitu.sock"
+"""The admin door, in the data folder."""
+
+Ready = Callable[[Installation], None]
+
+
+async def serve(
+    config: Config, *, ready: Ready = lambda _: None, stop: asyncio.Event | None = None
+) -> None:
+    """Run the service until SIGTERM, SIGINT or `stop`. Raises `CannotStart`, in words."""
+    port = listen.open_port(config.host, config.port)
+    try:
+        async with opened(config) as installation:
+            door = listen.open_unix(config.data / SOCKET)
+            doors = [
+                Door(application(installation), port),
+                Door(AdminDoor(Admin(installation)), door),
+            ]
+            working = asyncio.create_task(installation.work())
+            stop = stop or asyncio.Event()
+            working.add_done_callback(lambda _: stop.set())
+            try:
+                await listen.serve(doors, ready=lambda: ready(installation), stop=stop)
+            finally:
+                await end(working)
+    finally:
+        port.close()
+
+
+async def end(working: asyncio.Task[None]) -> None:
+    """Stop the background work; if it ended by itself, that was a bug: raise it."""
+    if working.done():
+        working.result()
+        return
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+def application(installation: Installation) -> App:
+    config, bucket = installation.config, installation.bucket
+    rpc = Rpc(installation)
+    presigner = bucket.presigner
+
+    async def hint(multihash: bytes) -> None:
+        await installation.dispatcher.hint(multibase.encode("z", multihash))
+
+    doors = Doors(
+        rpc=rpc.message,
+        receipt=rpc.receipt,
+        trouble=lambda: trouble(installation.engine),
+        uploads=Uploads(bucket, presigner, hint, installation.clock.now),
+        downloads=Downloads(bucket, presigner, config.read, installation.clock.now),
+    )
+    return App(about(installation), doors, Meter())
+
+
+async def trouble(engine: Engine) -> str | None:
+    """What keeps the service from working, if anything does."""
+    try:
+        await engine.storage.head("/".join(ledger_at("did:key:health")))
+    except Fault as why:
+        return str(why)
+    return None

@@ -28,7 +28,7 @@ UCANS_MAX: Final = 256
 """UCANs read for one invocation."""
 SESSIONS_NESTED_MAX: Final = 4
 """Attestations whose own proofs need an attestation, and so on."""
-STEPS_MAX: Final = 20_000
+STEPS_MAX: Final = 15_000
 """Steps of one authorisation: a capability looked at is one for each KiB of what it is compared
 with, a signature is `validity.SIGNATURE_STEPS`."""
 

@@ -12,7 +12,7 @@ from taijitu.ucan import jwt
 from taijitu.ucan.delegation import Delegation, InvalidDelegation, decode
 from taijitu.ucan.remembered import Remembered
 
-STEPS_MAX: Final = 200_000
+STEPS_MAX: Final = 50_000
 """Steps of all authorisations in one bundle; see `authorize.STEPS_MAX`."""
 PROOF_DEPTH_MAX: Final = 64
 """Delegations above each other. (Real chains have two to five.)"""

@@ -1,6 +1,7 @@
 """Proofs arranged to cost more than they are worth. Costs are counted, not timed."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -120,6 +121,22 @@ def test_caveats_that_differ_on_each_path_do_not_multiply() -> None:
         ]
         proofs += above
     assert not is_allowed(ask(alice, store_add(1), above), *proofs)
+
+
+def test_caveats_that_each_path_combines_anew_are_counted() -> None:
+    """One side of each level sets one field, the other another: claims differ by path."""
+    above: list[Delegation] = []
+    proofs: list[Delegation] = []
+    for level in range(40):
+        owner = mallory if level == 0 else alice
+        sides: list[dict[str, Any]] = [{"cursor": str(level)}, {"size": level}, {}]
+        above = [
+            grant(owner, alice, cap("store/list", **side), proofs=above, nonce=f"{level}{n}")
+            for n, side in enumerate(sides)
+        ]
+        proofs += above
+    text = refusal(ask(alice, cap("store/list"), above), *proofs)
+    assert f"more than {STEPS_MAX} steps" in text
 
 
 def chain(length: int) -> list[Delegation]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -109,6 +109,24 @@ def test_a_small_rsa_key_is_not_trusted() -> None:
     assert not verifier.verify(rsa_case(1_024)[0], b"x", rsa_case(1_024)[1])
     key, varsig = rsa_case(2_048)
     assert verifier.verify(key, b"x", varsig)
+
+
+def test_an_rsa_key_with_a_huge_exponent_is_not_trusted() -> None:
+    """It would only make verifying slow."""
+    numbers = rsa.generate_private_key(65_537, 2_048).public_key().public_numbers()
+    key = rsa.RSAPublicNumbers(2**64 + 13, numbers.n).public_key()
+    public = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    varsig = signature.encode(signature.RS256, bytes(256))
+    assert not verifier.verify(b"\x85\x24" + public, b"x", varsig)
+    assert verifier._load_rsa(public) is None
+
+
+def test_another_kind_of_key_in_der_is_not_an_rsa_key() -> None:
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    der = public.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    assert not verifier.verify(b"\x85\x24" + der, b"x", signature.encode(signature.RS256, b"x"))
 
 
 def test_something_else_in_der_is_not_an_rsa_key() -> None:

@@ -15,7 +15,7 @@ MULTIHASH_PREFIX: Final = bytes((SHA2_256, DIGEST_SIZE))
 CAR_LINK_PREFIX: Final = b"\x01\x82\x04"
 """varint(1) varint(0x0202): a version 1 link to a CAR."""
 
-PATH_SIZE: Final = 2 * 63 + len("//.car")
+PATH_SIZE: Final = 2 * 61 + len("//.car")
 """Characters of `/{link}/{link}.car` where the link is a CAR's, by sha2-256, in base32."""
 
 

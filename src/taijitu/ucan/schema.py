@@ -24,9 +24,6 @@ INTEGER_MAX: Final = 2**53 - 1
 class _Missing:
     """There is no such key; JavaScript says `undefined`."""
 
-    def __repr__(self) -> str:
-        return "undefined"
-
 
 MISSING: Final = _Missing()
 

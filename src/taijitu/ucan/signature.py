@@ -40,6 +40,7 @@ ABSENT: Final = varint.encode(NON_STANDARD) + b"\x00"
 """The signature of someone who has no key: empty, by an algorithm without a name."""
 
 _EDDSA_HEAD: Final = varint.encode(EDDSA) + varint.encode(ED25519_SIGNATURE_SIZE)
+_EDDSA_SIZE: Final = len(_EDDSA_HEAD) + ED25519_SIGNATURE_SIZE
 _CODES: Final = {name: code for code, name in ALGORITHMS.items()}
 
 
@@ -65,8 +66,8 @@ def encode(code: int, raw: bytes) -> bytes:
 
 def decode(data: bytes) -> Signature:
     """Raises `InvalidSignature`."""
-    if len(data) == len(_EDDSA_HEAD) + ED25519_SIGNATURE_SIZE and data.startswith(_EDDSA_HEAD):
-        return Signature(EDDSA, "EdDSA", data[len(_EDDSA_HEAD) :])
+    if (raw := eddsa(data)) is not None:
+        return Signature(EDDSA, "EdDSA", raw)
     if len(data) > SIGNATURE_SIZE_MAX:
         raise InvalidSignature(f"a signature of {len(data)} bytes is too long")
     try:
@@ -82,9 +83,14 @@ def decode(data: bytes) -> Signature:
 
 def algorithm_of(data: bytes) -> str:
     """The name of the algorithm of a signature, as `decode` finds it. Raises `InvalidSignature`."""
-    if data.startswith(_EDDSA_HEAD) and len(data) == len(_EDDSA_HEAD) + ED25519_SIGNATURE_SIZE:
-        return "EdDSA"
-    return decode(data).algorithm
+    return "EdDSA" if eddsa(data) is not None else decode(data).algorithm
+
+
+def eddsa(data: bytes) -> bytes | None:
+    """The bare signature, 64 bytes, if this is an Ed25519 one: nearly all are."""
+    if len(data) == _EDDSA_SIZE and data.startswith(_EDDSA_HEAD):
+        return data[len(_EDDSA_HEAD) :]
+    return None
 
 
 def code_of(algorithm: str) -> int:

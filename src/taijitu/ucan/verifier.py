@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 
-from taijitu.ipld.varint import VarintError
 from taijitu.ucan import principal, signature
 
 RSA_BITS_MIN: Final = 2_048
@@ -29,12 +28,13 @@ RSA_KEYS_MAX: Final = 256
 
 def verify(key: bytes, payload: bytes, varsig: bytes) -> bool:
     """Whether `varsig` is the signature of `payload` by the key principal `key`."""
+    if key.startswith(principal.ED25519_PREFIX) and len(key) == principal.ED25519_SIZE:
+        raw = signature.eddsa(varsig)
+        return raw is not None and _ed25519(key[2:], payload, raw)
     try:
         made = signature.decode(varsig)
-        if key.startswith(principal.ED25519_PREFIX) and len(key) == principal.ED25519_SIZE:
-            return made.code == signature.EDDSA and _ed25519(key[2:], payload, made.raw)
         code, public_key = principal.key_code(key)
-    except (signature.InvalidSignature, principal.InvalidDid, VarintError):
+    except (signature.InvalidSignature, principal.InvalidDid):
         return False
     if code != principal.RSA_PUBLIC or made.code != signature.RS256:
         return False
@@ -42,8 +42,6 @@ def verify(key: bytes, payload: bytes, varsig: bytes) -> bool:
 
 
 def _ed25519(public_key: bytes, payload: bytes, raw: bytes) -> bool:
-    if len(raw) != signature.ED25519_SIGNATURE_SIZE:
-        return False
     try:
         crypto_sign_open(raw + payload, public_key)
     except (CryptoError, ValueError):

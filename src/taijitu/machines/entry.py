@@ -206,7 +206,7 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
             return join(state, message)
 
         case Exceed(at, why), Active(attempt, _, _, closes):
-            return become(ExceedsLimit(attempt, why), *give_up(attempt, closes, at))
+            return become(ExceedsLimit(attempt, why), *turn_away(attempt, closes, at))
         case Exceed(), Absent() | Receiving() | Stored() | Failed():
             return stay(state)
 
@@ -298,6 +298,12 @@ def give_up(attempt: Attempt, closes: int, at: int) -> tuple[Effect, ...]:
         Release(attempt.space, attempt.multihash, attempt.id, attempt.number),
         Sleep(closes) >> Sweep(attempt.multihash, max(closes, at)),
     )
+
+
+def turn_away(attempt: Attempt, closes: int, at: int) -> tuple[Effect, ...]:
+    """As `give_up`; but who had neither room nor a URL leaves nothing behind to sweep."""
+    release, sweep = give_up(attempt, closes, at)
+    return (release, sweep) if closes else (release,)
 
 
 def alarm(attempt: Attempt, why: str) -> Effect:

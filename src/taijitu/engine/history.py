@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, cast
 
 from taijitu.engine.cell import Machines, Progress, decode_progress, path_from, path_text
-from taijitu.engine.draft import complete, question_of
+from taijitu.engine.draft import complete
 from taijitu.engine.storage import HeadRow, Storage, TaskKey, TaskRow
 from taijitu.ipld.cid import Link
 from taijitu.kernel import codec
 from taijitu.kernel.effect import Path, Task, tag
 from taijitu.kernel.failures import BlockMissing
 from taijitu.kernel.notation import pipelines_as_text
-from taijitu.kernel.plan import NOTHING, Plan
+from taijitu.kernel.plan import NOTHING, Plan, due
 from taijitu.kernel.receipt import Error, Ok
 from taijitu.kernel.record import Record
 
@@ -168,9 +168,9 @@ class Reader:
             PipelineSeen(text, number in progress.delivered) for number, text in enumerate(texts)
         )
         is_current = cid.data == self.head.plan
-        due = question_of(progress, is_current).tasks
+        open_now = due(plan, progress.receipts, progress.delivered, is_current).tasks
         tasks = tuple(
-            self.task(cid, progress, index, is_due=index in due, is_current=is_current)
+            self.task(cid, progress, index, is_due=index in open_now, is_current=is_current)
             for index in range(len(plan.tasks))
         )
         return pipelines, tasks

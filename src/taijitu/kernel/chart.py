@@ -40,8 +40,8 @@ class Node(Record):
 
 
 class Arrow(Record):
-    """`message` is what the arrow brings, or lies on the way to. `moves` is false where the state
-    stays as it is and its plan goes on."""
+    """`message` is what the arrow brings, or lies on the way to; empty for a task after which
+    nothing is sent. `moves` is false where a message is answered and the plan goes on."""
 
     source: str
     label: str
@@ -64,8 +64,13 @@ class Chart(Record):
 
 
 def whole(machine: Machine) -> Chart:
-    """All that moves the machine, and all that it asks for."""
-    return keep(full(machine), lambda arrow: arrow.moves)
+    """All that leads from one state to another, through actors where they are asked."""
+    return keep(derived(machine), lambda arrow: arrow.moves and bool(arrow.message))
+
+
+def everything(machine: Machine) -> Chart:
+    """The whole, and also the tasks that are asked for without waiting for their end."""
+    return keep(derived(machine), lambda arrow: arrow.moves)
 
 
 def states_only(machine: Machine) -> Chart:
@@ -79,7 +84,7 @@ def about(machine: Machine, message: str) -> Chart:
     if message not in machine.messages:
         known = ", ".join(machine.messages)
         raise KeyError(f"{machine.name} hears no {message!r}; it hears {known}")
-    return keep(full(machine), lambda arrow: arrow.message == message)
+    return keep(derived(machine), lambda arrow: arrow.message == message)
 
 
 def lit(chart: Chart, state: str | State) -> Chart:
@@ -103,7 +108,7 @@ def keep(chart: Chart, wanted: Callable[[Arrow], bool]) -> Chart:
 
 
 @lru_cache(maxsize=CHARTS_MAX)
-def full(machine: Machine) -> Chart:
+def derived(machine: Machine) -> Chart:
     """Every arrow there is. The views are parts of it."""
     answers = Answers(survey(machine))
     actors = {

@@ -11,9 +11,15 @@ from taijitu.kernel.chart import Arrow, Chart, Line, Node
 from taijitu.kernel.record import Record
 
 LIT = "fill:#ffd54f,stroke:#b26a00,stroke-width:3px,color:#000"
+DOT = "fill:#888,stroke:#888"
+BOX = "fill:none,stroke:#888,stroke-dasharray:4 4"
+"""Looks that can be seen on light and on dark paper."""
 
 RESERVED = frozenset(
-    "class classdef click default direction end flowchart graph href linkstyle style subgraph".split()
+    (
+        *("class", "classdef", "click", "default", "direction", "end", "flowchart", "graph"),
+        *("href", "linkstyle", "style", "subgraph"),
+    )
 )
 """Words that mean something in a flowchart and so cannot name a node."""
 
@@ -39,8 +45,10 @@ def mermaid(chart: Chart) -> str:
         *(line for name, nodes in groups.items() for line in group_lines(name, nodes)),
         *(strand_line(strand) for strand in strands(chart.arrows, groups)),
     ]
-    if chart.lit:
-        lines.append(f"style {identifier(chart.lit)} {LIT}")
+    styles = {node.name: DOT for node in chart.nodes if node.shape == "initial"}
+    styles |= dict.fromkeys(groups, BOX)
+    styles |= {chart.lit: LIT} if chart.lit else {}
+    lines += (f"style {identifier(name)} {style}" for name, style in styles.items())
     return "\n".join(lines) + "\n"
 
 

@@ -34,6 +34,11 @@ class Pipeline(Record):
     hops: tuple[Hop, ...]
     message: str = ""
 
+    def text(self) -> str:
+        """`storage/allocate >> ~s3/stat >> 📬 store/put`"""
+        tasks = [hop.ability if hop.ok else f"~{hop.ability}" for hop in self.hops]
+        return " >> ".join([*tasks, f"📬 {self.message}"] if self.message else tasks)
+
 
 class Move(Record):
     """What a machine does with a message (by its tag) in a state (by the name of its class)."""

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from taijitu.engine.cell import Head, Progress, untouched
-from taijitu.engine.draft import Draft, question_of
+from taijitu.engine.draft import Draft
 from taijitu.ipld.cid import IDENTITY, RAW, Link
 from taijitu.kernel.codec import Transition
 from taijitu.kernel.effect import Message, Path, Task
 from taijitu.kernel.machine import Machine
-from taijitu.kernel.plan import NOTHING
+from taijitu.kernel.plan import NOTHING, NOTHING_DUE
 from taijitu.kernel.receipt import DONE, Ok, Receipt, failure
 from taijitu.machines import allocation, blob, entry, ledger
 from taijitu.machines.world import Alarm, Delete, Presign, Sleep, Stat, Upload
@@ -63,7 +63,7 @@ class Budget(NamedTuple):
 
 class Answer(NamedTuple):
     planned: Link
-    index: int
+    task: int
     receipt: Receipt
 
 
@@ -170,7 +170,7 @@ def open_tasks(world: World, rules: Rules) -> Iterator[tuple[Link, int, Task]]:
     heads = dict(world.heads)
     for planned, progress in world.plans:
         heard = heads[progress.path].planned == planned or not rules.fence
-        for index in question_of(progress, heard).tasks:
+        for index in progress.due(heard).tasks:
             yield planned, index, progress.plan.tasks[index]
 
 
@@ -202,7 +202,7 @@ def act(world: World, rules: Rules, task: Task) -> Iterator[tuple[str, World, Re
 def deliveries(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     for number, answer in enumerate(world.answers):
         rest = world._replace(answers=cut(world.answers, number))
-        yield f"answer {answer.index} arrives", settle(rest, rules, answer)
+        yield f"answer {answer.task} arrives", settle(rest, rules, answer)
         if world.budget.lost_answers:
             yield "answer is lost", spend(rest, lost_answers=world.budget.lost_answers - 1)
 
@@ -281,7 +281,7 @@ def committed(world: World, rules: Rules, transaction: Transaction) -> World:
     kept = {
         planned: Progress(progress.path, progress.plan, 0, progress.receipts, progress.delivered)
         for planned, progress in plans.items()
-        if planned in current or question_of(progress, not rules.fence) != NOTHING_LEFT
+        if planned in current or progress.due(not rules.fence) != NOTHING_DUE
     }
     spaces = {path[1] for path in heads if path[0] == "ledger"}
     expired = [
@@ -313,7 +313,7 @@ def key(world: World) -> bytes:
         (planned, progress.plan, sorted(progress.receipts.items()), sorted(progress.delivered))
         for planned, progress in world.plans
     ]
-    answers = sorted((a.planned.data, a.index, repr(a.receipt)) for a in world.answers)
+    answers = sorted((a.planned.data, a.task, repr(a.receipt)) for a in world.answers)
     rest = (world.now, world.bytes_here, sorted(world.urls), answers, world.taken, world.budget)
     return msgspec.msgpack.encode((heads, plans, rest), enc_hook=lambda link: link.data)
 
@@ -329,6 +329,3 @@ def spend(world: World, **changes: Any) -> World:
 
 def cut(items: tuple[Any, ...], number: int) -> tuple[Any, ...]:
     return (*items[:number], *items[number + 1 :])
-
-
-NOTHING_LEFT = question_of(Progress((), NOTHING), True)

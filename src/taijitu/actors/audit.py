@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from taijitu.buckets.port import Bucket
-from taijitu.engine.cell import Head
-from taijitu.engine.engine import Engine, read_head
+from taijitu.engine.cell import Head, read_head
+from taijitu.engine.engine import Engine
 from taijitu.ipld import multibase
 from taijitu.kernel.record import Record
 from taijitu.machines import blob, entry

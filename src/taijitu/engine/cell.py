@@ -1,20 +1,26 @@
 """A cell and a plan as the engine holds them: decoded, immutable, shared between transactions."""
 
 from collections.abc import Mapping, Set
+from types import MappingProxyType
 from typing import Any, cast
 
+from taijitu.engine.storage import HeadRow, PlanRow
 from taijitu.ipld import dagcbor
 from taijitu.ipld.cid import Link
 from taijitu.kernel import codec
 from taijitu.kernel.effect import Path
-from taijitu.kernel.failures import Bug
+from taijitu.kernel.failures import BlockMissing, Bug
 from taijitu.kernel.machine import Machine, State
-from taijitu.kernel.plan import NOTHING, Plan
+from taijitu.kernel.plan import Due, Plan, due
 from taijitu.kernel.receipt import Receipt
 from taijitu.kernel.record import Record
 
 Machines = Mapping[str, Machine]
 """Machines by name: the first segment of a path says which one drives the cell."""
+
+
+NO_RECEIPTS: Mapping[int, Receipt] = MappingProxyType({})
+NOTHING_DELIVERED: Set[int] = frozenset()
 
 
 class Head(Record):
@@ -31,18 +37,47 @@ class Head(Record):
     planned: Link | None
 
 
-class Progress(Record):
+class Progress:
     """How far a plan has come: the receipts of its tasks, and the pipelines whose message was
-    delivered. `version` counts the commits that changed it."""
+    delivered. `version` counts the commits that changed it. Never changed once made."""
 
-    path: Path
-    plan: Plan
-    version: int = 0
-    receipts: Mapping[int, Receipt] = {}
-    delivered: Set[int] = frozenset()
+    __slots__ = ("delivered", "path", "plan", "questions", "receipts", "version")
 
+    def __init__(
+        self,
+        path: Path,
+        plan: Plan,
+        version: int = 0,
+        receipts: Mapping[int, Receipt] = NO_RECEIPTS,
+        delivered: Set[int] = NOTHING_DELIVERED,
+    ) -> None:
+        self.path = path
+        self.plan = plan
+        self.version = version
+        self.receipts = receipts
+        self.delivered = delivered
+        self.questions: list[Due | None] = [None, None]
 
-NO_PLAN = Progress((), NOTHING)
+    def due(self, heard: bool) -> Due:
+        """What the plan still asks for, `heard` while it is its cell's current plan."""
+        known = self.questions[heard]
+        if known is None:
+            known = self.questions[heard] = due(self.plan, self.receipts, self.delivered, heard)
+        return known
+
+    def with_receipt(self, index: int, receipt: Receipt) -> "Progress":
+        receipts = {**self.receipts, index: receipt}
+        return Progress(self.path, self.plan, self.version, receipts, self.delivered)
+
+    def with_delivery(self, pipeline: int) -> "Progress":
+        delivered = frozenset((*self.delivered, pipeline))
+        return Progress(self.path, self.plan, self.version, self.receipts, delivered)
+
+    def at_version(self, version: int) -> "Progress":
+        return Progress(self.path, self.plan, version, self.receipts, self.delivered)
+
+    def says_the_same_as(self, other: "Progress") -> bool:
+        return self.receipts == other.receipts and self.delivered == other.delivered
 
 
 def machine_of(machines: Machines, path: Path) -> Machine:
@@ -72,7 +107,7 @@ def path_from(text: str) -> Path:
 def encode_progress(progress: Progress) -> bytes:
     """`[receipts, delivered]`, as DAG-CBOR."""
     receipts = codec.encode_receipts(progress.receipts)
-    return dagcbor.encode([receipts, sorted(progress.delivered)])
+    return dagcbor.encode_own([receipts, sorted(progress.delivered)])
 
 
 def decode_progress(path: Path, plan: Plan, version: int, data: bytes | None) -> Progress:
@@ -80,3 +115,30 @@ def decode_progress(path: Path, plan: Plan, version: int, data: bytes | None) ->
         return Progress(path, plan, version)
     receipts, delivered = cast(tuple[list[Any], list[int]], dagcbor.decode(data))
     return Progress(path, plan, version, codec.decode_receipts(receipts), frozenset(delivered))
+
+
+def read_head(machines: Machines, row: HeadRow) -> tuple[Head, Progress]:
+    """Decode a cell and its current plan. Raises `UnknownVersion`."""
+    transition = codec.decode(row.block, machines)
+    plan = transition.plan
+    if isinstance(plan, Link):
+        if row.planned is None:
+            raise BlockMissing(f"no plan {plan}")
+        _, plan = plan_in(machines, row.planned)
+    path = path_from(row.path)
+    head = Head(transition.machine, path, Link(row.cid), row.seq, transition.state, Link(row.plan))
+    return head, decode_progress(path, plan, row.version, row.progress)
+
+
+def read_plan(machines: Machines, row: PlanRow) -> Progress:
+    """Decode a plan that need not be current."""
+    path, plan = plan_in(machines, row.block)
+    return decode_progress(path, plan, row.version, row.progress)
+
+
+def plan_in(machines: Machines, block: bytes) -> tuple[Path, Plan]:
+    """The plan that a transition made, and the cell it belongs to."""
+    transition = codec.decode(block, machines)
+    if isinstance(transition.plan, Link):
+        raise BlockMissing(f"that transition made no plan: {transition.plan} did")
+    return transition.path, transition.plan

@@ -34,7 +34,7 @@ from taijitu.kernel.effect import (
 )
 from taijitu.kernel.failures import Bug, Fault
 from taijitu.kernel.machine import State, Step
-from taijitu.kernel.plan import NOTHING_DUE, Due, due, filled, plan, sends
+from taijitu.kernel.plan import Due, filled, plan, sends
 from taijitu.kernel.receipt import Error, Receipt
 
 ROUNDS_MAX = 16
@@ -138,7 +138,7 @@ class Draft:
         progress = self.progress(planned)
         if index not in self.due(planned).tasks:
             return False
-        self.plans[planned] = with_receipt(progress, index, receipt)
+        self.plans[planned] = progress.with_receipt(index, receipt)
         self.run(planned)
         return True
 
@@ -194,13 +194,13 @@ class Draft:
         for index in question.tasks:
             receipt = self.answer(self.task(planned, index))
             if receipt is not None:
-                self.plans[planned] = with_receipt(self.progress(planned), index, receipt)
+                self.plans[planned] = self.progress(planned).with_receipt(index, receipt)
                 moved = True
         return moved
 
     def deliver(self, planned: Link, pipeline: int) -> None:
         progress = self.progress(planned)
-        self.plans[planned] = with_delivery(progress, pipeline)
+        self.plans[planned] = progress.with_delivery(pipeline)
         template = sends(progress.plan.pipelines[pipeline])
         assert template is not None
         fields = {name: filled(value, progress.receipts) for name, value in template.fields}
@@ -233,8 +233,7 @@ class Draft:
         return complete(self.progress(planned), index)
 
     def due(self, planned: Link) -> Due:
-        progress = self.progress(planned)
-        return question_of(progress, self.is_current(planned))
+        return self.progress(planned).due(self.is_current(planned))
 
     # What comes out
 
@@ -254,7 +253,7 @@ class Draft:
 
     def _write_plan(self, batch: Batch, planned: Link, progress: Progress) -> None:
         found = self.found_plans.get(planned)
-        before = question_of(found, self._was_current(planned, found)).tasks if found else ()
+        before = found.due(self._was_current(planned, found)).tasks if found else ()
         after = self.due(planned).tasks
         for index in before:
             if index not in after:
@@ -264,45 +263,19 @@ class Draft:
                 row = task_row(planned, index, complete(progress, index), progress.path)
                 batch.opened[row.key] = row
         known = found or Progress(progress.path, progress.plan)
-        if progress is not found and not same(progress, known):
-            changed = Progress(
-                progress.path,
-                progress.plan,
-                known.version + 1,
-                progress.receipts,
-                progress.delivered,
-            )
-            self.plans[planned] = changed
-            batch.plans[planned.data] = PlanChange(
-                planned.data,
-                path_text(progress.path),
-                known.version,
-                changed.version,
-                encode_progress(changed),
-            )
+        if progress is found or progress.says_the_same_as(known):
+            return
+        changed = self.plans[planned] = progress.at_version(known.version + 1)
+        batch.plans[planned.data] = PlanChange(
+            planned.data,
+            path_text(progress.path),
+            known.version,
+            changed.version,
+            encode_progress(changed),
+        )
 
     def _was_current(self, planned: Link, found: Progress) -> bool:
         return self.found[found.path].planned == planned
-
-
-def question_of(progress: Progress, heard: bool) -> Due:
-    if not progress.plan.pipelines:
-        return NOTHING_DUE
-    return due(progress.plan, progress.receipts, progress.delivered, heard)
-
-
-def same(one: Progress, other: Progress) -> bool:
-    return one.receipts == other.receipts and one.delivered == other.delivered
-
-
-def with_receipt(progress: Progress, index: int, receipt: Receipt) -> Progress:
-    receipts = {**progress.receipts, index: receipt}
-    return Progress(progress.path, progress.plan, progress.version, receipts, progress.delivered)
-
-
-def with_delivery(progress: Progress, pipeline: int) -> Progress:
-    delivered = frozenset((*progress.delivered, pipeline))
-    return Progress(progress.path, progress.plan, progress.version, progress.receipts, delivered)
 
 
 def complete(progress: Progress, index: int) -> Task:

@@ -12,23 +12,18 @@ from taijitu.engine.actor import Actors
 from taijitu.engine.cell import (
     Head,
     Machines,
-    Progress,
-    decode_progress,
     path_from,
     path_text,
-    untouched,
 )
 from taijitu.engine.clock import Clock
 from taijitu.engine.draft import Draft, Unread
 from taijitu.engine.group import Committer, Group
 from taijitu.engine.newest import Newest
-from taijitu.engine.storage import Batch, Deferral, HeadRow, ReceiptRow, Storage, TaskKey
+from taijitu.engine.storage import Batch, Deferral, ReceiptRow, Storage, TaskKey
 from taijitu.ipld.cid import Link
-from taijitu.kernel import codec
 from taijitu.kernel.effect import Message, Path, Request, Task
 from taijitu.kernel.failures import BlockMissing, Contention, Fault, HeadMoved
 from taijitu.kernel.machine import State
-from taijitu.kernel.plan import Plan
 from taijitu.kernel.receipt import DONE, Receipt
 from taijitu.kernel.record import Record
 
@@ -69,7 +64,7 @@ class Engine:
         self.machines = machines
         self.actors = actors
         self.clock = clock
-        self.newest = Newest()
+        self.newest = Newest(machines, storage)
         self.committer = Committer(storage, self.newest)
         self.committer.observers.append(self._notify)
         self.watchers: dict[Path, set[asyncio.Event]] = {}
@@ -171,7 +166,7 @@ class Engine:
             try:
                 return self.newest.head(path)
             except Unread as missing:
-                await self._load(missing)
+                await self.newest.load(missing)
 
     async def changed(self, path: Path, since: Link | None, until: int) -> Head:
         """The cell once its head is no longer `since`, or as it stands at the time `until`."""
@@ -214,7 +209,7 @@ class Engine:
             try:
                 return Attempt(draft, body(draft))
             except Unread as missing:
-                await self._load(missing)
+                await self.newest.load(missing)
         raise Fault(f"a transaction reads more than {READS_MAX} cells")
 
     async def _commit(self, attempt: Attempt[T]) -> T:
@@ -228,28 +223,6 @@ class Engine:
         else:
             await self.committer.join(draft, batch).committed()
         return attempt.answer
-
-    async def _load(self, missing: Unread) -> None:
-        if missing.path is not None:
-            await self._load_head(missing.path)
-        elif missing.plan is not None:
-            await self._load_plan(missing.plan)
-
-    async def _load_head(self, path: Path) -> None:
-        row = await self.storage.head(path_text(path))
-        if row is None:
-            self.newest.heads.learn(path, untouched(self.machines, path))
-            return
-        head, progress = read_head(self.machines, row)
-        self.newest.heads.learn(path, head)
-        self.newest.plans.learn(Link(row.plan), progress)
-
-    async def _load_plan(self, planned: Link) -> None:
-        row = await self.storage.plan(planned.data)
-        if row is None:
-            raise BlockMissing(f"no plan {planned}")
-        path, plan = plan_in(self.machines, row.block)
-        self.newest.plans.learn(planned, decode_progress(path, plan, row.version, row.progress))
 
     def _notify(self, group: Group) -> None:
         if not self.watchers:
@@ -269,24 +242,3 @@ def outcome(
 ) -> Outcome:
     head = draft.head(path)
     return Outcome(head.state, reply, head.cid, receipt, heard)
-
-
-def read_head(machines: Machines, row: HeadRow) -> tuple[Head, Progress]:
-    """Decode a cell and its current plan. Raises `UnknownVersion`."""
-    transition = codec.decode(row.block, machines)
-    plan = transition.plan
-    if isinstance(plan, Link):
-        if row.planned is None:
-            raise BlockMissing(f"no plan {plan}")
-        _, plan = plan_in(machines, row.planned)
-    path = path_from(row.path)
-    head = Head(transition.machine, path, Link(row.cid), row.seq, transition.state, Link(row.plan))
-    return head, decode_progress(path, plan, row.version, row.progress)
-
-
-def plan_in(machines: Machines, block: bytes) -> tuple[Path, Plan]:
-    """The plan that a transition made, and the cell it belongs to."""
-    transition = codec.decode(block, machines)
-    if isinstance(transition.plan, Link):
-        raise BlockMissing(f"that transition made no plan: {transition.plan} did")
-    return transition.path, transition.plan

@@ -5,12 +5,23 @@ sees what that one has made, and is committed after it or not at all.
 """
 
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from collections.abc import Coroutine
+from typing import Any, Generic, TypeVar, cast
 
-from taijitu.engine.cell import Head, Progress
+from taijitu.engine.cell import (
+    Head,
+    Machines,
+    Progress,
+    path_text,
+    read_head,
+    read_plan,
+    untouched,
+)
 from taijitu.engine.draft import Draft, Unread
+from taijitu.engine.storage import Storage
 from taijitu.ipld.cid import Link
 from taijitu.kernel.effect import Path
+from taijitu.kernel.failures import BlockMissing, Bug
 
 HEADS_MAX = 20_000
 PLANS_MAX = 20_000
@@ -18,6 +29,17 @@ RECEIPTS_MAX = 10_000
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
+
+
+def at_once(reading: Coroutine[Any, Any, T]) -> T:
+    """The answer of a coroutine that does not suspend."""
+    try:
+        reading.send(None)
+    except StopIteration as done:
+        return cast(T, done.value)
+    reading.close()
+    raise Bug("a storage that reads at once has suspended")
 
 
 class Layer(Generic[K, V]):
@@ -51,23 +73,54 @@ class Layer(Generic[K, V]):
 
 
 class Newest:
-    """A `Source` for drafts."""
+    """A `Source` for drafts, over what a storage holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, machines: Machines, storage: Storage) -> None:
+        self.machines = machines
+        self.storage = storage
         self.heads = Layer[Path, Head](HEADS_MAX)
         self.plans = Layer[Link, Progress](PLANS_MAX)
         self.receipts = Layer[Link, bytes](RECEIPTS_MAX)
 
     def head(self, path: Path) -> Head:
         head = self.heads.get(path)
-        if head is None:
-            raise Unread(path=path)
-        return head
+        if head is not None:
+            return head
+        if self.storage.reads_at_once:
+            return at_once(self.load_head(path))
+        raise Unread(path=path)
 
     def progress(self, planned: Link) -> Progress:
         progress = self.plans.get(planned)
-        if progress is None:
-            raise Unread(plan=planned)
+        if progress is not None:
+            return progress
+        if self.storage.reads_at_once:
+            return at_once(self.load_plan(planned))
+        raise Unread(plan=planned)
+
+    async def load(self, missing: Unread) -> None:
+        """Bring to hand what a draft did not find there."""
+        if missing.path is not None:
+            await self.load_head(missing.path)
+        elif missing.plan is not None:
+            await self.load_plan(missing.plan)
+
+    async def load_head(self, path: Path) -> Head:
+        row = await self.storage.head(path_text(path))
+        if row is None:
+            head = untouched(self.machines, path)
+        else:
+            head, progress = read_head(self.machines, row)
+            self.plans.learn(Link(row.plan), progress)
+        self.heads.learn(path, head)
+        return head
+
+    async def load_plan(self, planned: Link) -> Progress:
+        row = await self.storage.plan(planned.data)
+        if row is None:
+            raise BlockMissing(f"no plan {planned}")
+        progress = read_plan(self.machines, row)
+        self.plans.learn(planned, progress)
         return progress
 
     def is_uncommitted(self, path: Path) -> bool:

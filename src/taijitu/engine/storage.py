@@ -152,7 +152,12 @@ class Batch(Struct):
 
 
 class Storage(Protocol):
-    """A handful of verbs. Every one may raise `Fault`; only `commit` changes what is stored."""
+    """A handful of verbs. Every one may raise `Fault`; only `commit` changes what is stored.
+
+    `reads_at_once`: `head` and `plan` never suspend, so a transaction may read as it runs.
+    """
+
+    reads_at_once: bool
 
     async def head(self, path: str) -> HeadRow | None:
         """Where the cell stands, or `None` if nothing was ever written there."""

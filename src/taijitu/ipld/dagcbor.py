@@ -41,6 +41,12 @@ def encode(value: object) -> bytes:
     None and `Link`, exactly these and no subclasses. Raises `EncodeError`.
     """
     _check_nesting((value,), NESTING_MAX + 1)
+    return encode_own(value)
+
+
+def encode_own(value: object) -> bytes:
+    """As `encode`, for a value that we built ourselves: it is known to be shallow, and so the
+    walk that looks for depth is left out. Never for what came from outside."""
     try:
         return _write(value, Link, False)
     except (TypeError, ValueError, MemoryError, SystemError) as error:

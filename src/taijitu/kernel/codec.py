@@ -41,6 +41,10 @@ PLAIN = (bytes, Link)
 """Types that a block can hold as they are."""
 
 
+AS_THEY_ARE = frozenset((str, int, bool, type(None), bytes, Link))
+"""Types of values that hold no others and need no translation."""
+
+
 class Transition(Record):
     """One step of one cell. `at` is ms since 1970; `cause` is the invocation, if one asked."""
 
@@ -59,7 +63,7 @@ def encode(step: Transition) -> bytes:
     """The block of a transition, as DAG-CBOR."""
     message = plain(step.message)
     message.pop("at", None)
-    return dagcbor.encode(
+    return dagcbor.encode_own(
         {
             "at": step.at,
             "cause": step.cause,
@@ -164,19 +168,19 @@ def _decode(known: Mapping[str, Any], label: str, value: dict[str, Any]) -> Any:
 
 
 def _encode_effect(effect: Effect) -> Any:
-    match effect:
-        case Ref(index):
-            return index
-        case Then(first, after):
-            return {">>": [_encode_effect(first), _encode_effect(after)]}
-        case Not(inner):
-            return {"~": _encode_effect(inner)}
-        case Send(message, fields):
-            return {
-                "send": {"do": message, **{name: _encode_value(value) for name, value in fields}}
-            }
-        case _:
-            raise TypeError(f"not an effect of a plan: {effect!r}")
+    kind = type(effect)
+    if kind is Ref:
+        return cast(Ref, effect).index
+    if kind is Then:
+        pair = cast(Then, effect)
+        return {">>": [_encode_effect(pair.first), _encode_effect(pair.after)]}
+    if kind is Not:
+        return {"~": _encode_effect(cast(Not, effect).effect)}
+    if kind is Send:
+        template = cast(Send, effect)
+        fields = {name: _encode_value(value) for name, value in template.fields}
+        return {"send": {"do": template.message, **fields}}
+    raise TypeError(f"not an effect of a plan: {effect!r}")
 
 
 def _decode_effect(value: Any) -> Effect:
@@ -197,25 +201,24 @@ def _decode_effect(value: Any) -> Effect:
 
 
 def _encode_value(value: Any) -> Any:
-    match value:
-        case Await(Ref(index), selector):
-            return {"ucan/await": [selector, index]}
-        case str() | int() | Link() | bytes():
-            return value
-        case _:
-            return _lists(msgspec.to_builtins(value, builtin_types=PLAIN))
+    kind = value.__class__
+    if kind is Await:
+        return {"ucan/await": [value.selector, value.task.index]}
+    if kind in AS_THEY_ARE:
+        return value
+    return _lists(msgspec.to_builtins(value, builtin_types=PLAIN))
 
 
 def _lists(value: Any) -> Any:
     """`value` with its tuples as lists: a block has only one kind of sequence."""
-    match value:
-        case dict():
-            fields = cast(dict[str, Any], value)
-            return {name: _lists(item) for name, item in fields.items()}
-        case tuple() | list():
-            return [_lists(item) for item in cast(list[Any], value)]
-        case _:
-            return value
+    kind = value.__class__
+    if kind in AS_THEY_ARE:
+        return value
+    if kind is dict:
+        return {name: _lists(item) for name, item in value.items()}
+    if kind is tuple or kind is list:
+        return [_lists(item) for item in value]
+    return value
 
 
 def _decode_await(value: Any) -> Any:

@@ -5,7 +5,7 @@ written down, and gets the same answer.
 """
 
 from collections.abc import Iterable, Mapping, Set
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from taijitu.kernel.effect import Await, Effect, Not, Ref, Send, Task, Then
 from taijitu.kernel.receipt import Ok, Receipt
@@ -46,15 +46,11 @@ NOTHING_DUE = Due()
 
 def plan(effects: Iterable[Effect]) -> Plan:
     """Gather effects into a plan. Raises `ValueError` for a pipeline that awaits what is not
-    run before."""
+    run before, or sends before its end."""
     index: dict[Task, int] = {}
-    pipelines = tuple(_gather(effect, index) for effect in effects)
+    pipelines = tuple([_gather(effect, index, set(), last=True) for effect in effects])
     if len(index) > PLAN_TASKS_MAX or len(pipelines) > PLAN_PIPELINES_MAX:
-        raise ValueError(
-            f"a plan of {len(index)} tasks and {len(pipelines)} pipelines is too large"
-        )
-    for pipeline in pipelines:
-        _check(pipeline, tuple(index))
+        raise ValueError(f"a plan of {len(index)} tasks and {len(pipelines)} pipelines")
     return Plan(tuple(index), pipelines) if pipelines else NOTHING
 
 
@@ -100,82 +96,64 @@ def filled(value: Any, receipts: Mapping[int, Receipt]) -> Any:
 
 
 def _settle(effect: Effect, receipts: Mapping[int, Receipt], tasks: dict[int, None]) -> Outcome:
-    match effect:
-        case Ref(index):
-            receipt = receipts.get(index)
-            if receipt is None:
-                tasks[index] = None
-                return "pending"
-            return "ok" if isinstance(receipt, Ok) else "error"
-        case Then(first, after):
-            outcome = _settle(first, receipts, tasks)
-            return _settle(after, receipts, tasks) if outcome == "ok" else outcome
-        case Not(inner):
-            return FLIPPED[_settle(inner, receipts, tasks)]
-        case Send():
-            return "ok"
-        case _:
-            raise TypeError(f"not an effect of a plan: {effect!r}")
+    kind = type(effect)
+    if kind is Ref:
+        index = cast(Ref, effect).index
+        receipt = receipts.get(index)
+        if receipt is None:
+            tasks[index] = None
+            return "pending"
+        return "ok" if type(receipt) is Ok else "error"
+    if kind is Then:
+        pair = cast(Then, effect)
+        outcome = _settle(pair.first, receipts, tasks)
+        return _settle(pair.after, receipts, tasks) if outcome == "ok" else outcome
+    if kind is Not:
+        return FLIPPED[_settle(cast(Not, effect).effect, receipts, tasks)]
+    if kind is Send:
+        return "ok"
+    raise TypeError(f"not an effect of a plan: {effect!r}")
 
 
-def _gather(effect: Effect, index: dict[Task, int]) -> Effect:
-    """`effect` with each task replaced by its index; tasks are added to `index` as they come."""
-    match effect:
-        case Task():
-            task = _with_refs(effect, index)
-            return Ref(index.setdefault(task, len(index)))
-        case Then(first, after):
-            return Then(_gather(first, index), _gather(after, index))
-        case Not(inner):
-            return Not(_gather(inner, index))
-        case Send(message, fields):
-            return Send(message, tuple((name, _ref(value, index)) for name, value in fields))
-        case _:
-            raise TypeError(f"not an effect: {effect!r}")
+def _gather(effect: Effect, index: dict[Task, int], before: set[int], *, last: bool) -> Effect:
+    """`effect` with each task replaced by its place in `index`, where tasks are added as they
+    come. `before` are the tasks that stand before it in its pipeline; `last`: it ends there."""
+    kind = type(effect)
+    if kind is Then:
+        pair = cast(Then, effect)
+        first = _gather(pair.first, index, before, last=False)
+        return Then(first, _gather(pair.after, index, before, last=last))
+    if kind is Not:
+        return Not(_gather(cast(Not, effect).effect, index, before, last=False))
+    if kind is Send:
+        if not last:
+            raise ValueError("a message can only end a pipeline")
+        template = cast(Send, effect)
+        fields = [(name, _ref(value, index, before)) for name, value in template.fields]
+        return Send(template.message, tuple(fields))
+    if isinstance(effect, Task):
+        task = _with_refs(effect, index, before)
+        number = index.setdefault(task, len(index))
+        before.add(number)
+        return Ref(number)
+    raise TypeError(f"not an effect: {effect!r}")
 
 
-def _with_refs(task: Task, index: dict[Task, int]) -> Task:
-    names = task.__struct_fields__
-    values = [getattr(task, name) for name in names]
-    if not any(isinstance(value, Await) for value in values):
-        return task
-    return type(task)(*(_ref(value, index) for value in values))
-
-
-def _ref(value: Any, index: dict[Task, int]) -> Any:
-    if not isinstance(value, Await) or isinstance(value.task, Ref):
-        return value
-    return Await(_gather(value.task, index), value.selector)
-
-
-def _check(pipeline: Effect, tasks: tuple[Task, ...]) -> None:
-    """A pipeline may await only tasks that stand before, and only its end may send."""
-    before: set[int] = set()
-
-    def visit(effect: Effect, last: bool) -> None:
-        match effect:
-            case Ref(index):
-                task = tasks[index]
-                _check_awaits((getattr(task, name) for name in task.__struct_fields__), before)
-                before.add(index)
-            case Then(first, after):
-                visit(first, False)
-                visit(after, last)
-            case Not(inner):
-                visit(inner, False)
-            case Send(_, fields):
-                if not last:
-                    raise ValueError("a message can only end a pipeline")
-                _check_awaits((value for _, value in fields), before)
-            case _:
-                raise TypeError(f"not an effect of a plan: {effect!r}")
-
-    visit(pipeline, True)
-
-
-def _check_awaits(values: Iterable[Any], before: Set[int]) -> None:
+def _with_refs(task: Task, index: dict[Task, int], before: set[int]) -> Task:
+    """The task, with what its fields await named by place."""
+    values = [getattr(task, name) for name in task.__struct_fields__]
     for value in values:
-        if isinstance(value, Await) and not (
-            isinstance(value.task, Ref) and value.task.index in before
-        ):
-            raise ValueError(f"awaits a task that does not stand before it: {value!r}")
+        if type(value) is Await:
+            return type(task)(*[_ref(each, index, before) for each in values])
+    return task
+
+
+def _ref(value: Any, index: dict[Task, int], before: set[int]) -> Any:
+    if type(value) is not Await:
+        return value
+    awaited = value.task
+    if isinstance(awaited, Task):
+        awaited = Ref(index.get(_with_refs(awaited, index, before), -1))
+    if type(awaited) is not Ref or awaited.index not in before:
+        raise ValueError(f"awaits a task that does not stand before it: {value!r}")
+    return Await(awaited, value.selector)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from taijitu.engine.engine import Engine, read_head
+from taijitu.engine.cell import read_head
+from taijitu.engine.engine import Engine
 from taijitu.kernel.record import Record
 from taijitu.machines.ledger import Open, Provision, Provisioned, ledger_at
 from taijitu.protocols.execution import Error

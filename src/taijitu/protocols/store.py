@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from taijitu.engine.engine import Engine, read_head
+from taijitu.engine.cell import read_head
+from taijitu.engine.engine import Engine
 from taijitu.ipld import multibase
 from taijitu.ipld.cid import CAR, SHA2_256, Link, link_with
 from taijitu.kernel import receipt as kernel

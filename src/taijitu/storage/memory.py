@@ -28,6 +28,8 @@ from taijitu.storage.span import span
 class MemoryStorage:
     """Rows in dicts, and the paths of all cells in a sorted list."""
 
+    reads_at_once = True
+
     def __init__(self) -> None:
         self._heads: dict[str, HeadChange] = {}
         self._paths: list[str] = []

@@ -38,6 +38,8 @@ T = TypeVar("T")
 class SqliteStorage:
     """A database file, open. Make one with `SqliteStorage.open`."""
 
+    reads_at_once = True
+
     def __init__(self, writer: Database, reader: Database) -> None:
         self._sql = statements("sqlite")
         self._writer = Writer(writer, self._sql)

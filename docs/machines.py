@@ -32,8 +32,8 @@ all that may happen is named.
 **Charts.** Solid arrows are messages from outside (📬). Dotted ones are effects: a task that a
 state asks an actor for (⚙️), what follows once it has succeeded (✅) or has not (❌), and the
 receipt of a task that someone else does (♻️). 🚦 is a state in progress, 🏁 a good end, 🚫 a
-failure, ⏱️ and 💻 are the actors that wait: for a time, or for a person. The dot is where a cell
-begins. What leaves a dashed box leaves every state in it.
+failure, ⏱️ and 💻 are the actors that wait: for a time, or for a person. The dot, or the
+circle, is where a cell begins. What leaves a dashed box leaves every state in it.
 """
 
 

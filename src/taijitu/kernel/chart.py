@@ -30,7 +30,10 @@ MESSAGE, TASK, OK, ERROR, RECEIPT = "📬", "⚙️", "✅", "❌", "♻️"
 
 
 class Node(Record):
-    """A state, by the name of its class, or an actor. `group` is a class that states share."""
+    """A state, by the name of its class, or an actor. `group` is a class that states share.
+
+    An initial state has a label only if there is more to it than that things begin there.
+    """
 
     name: str
     shape: Shape
@@ -161,6 +164,10 @@ class Answers:
         here = [move for move in self.moves if (move.state, move.message) == (state, message)]
         return tuple(dict.fromkeys(move.target for move in here if moves(move)))
 
+    def moves_to_itself(self, state: str) -> bool:
+        """It holds something that messages change: more than a place to begin."""
+        return any(moves(move) and move.target == state == move.state for move in self.moves)
+
     def is_in_progress(self, state: str) -> bool:
         return any(self.reached(state, message) for message in self.sent[state])
 
@@ -254,7 +261,7 @@ def state_nodes(machine: Machine, answers: Answers) -> tuple[Node, ...]:
                 name,
                 "initial" if name == initial else "state",
                 "" if name == initial else mark_of(name, initial, answers),
-                words(tag(kind)),
+                "" if name == initial and not answers.moves_to_itself(name) else words(tag(kind)),
                 group if shared.count(group) > 1 else "",
             )
         )

@@ -45,7 +45,7 @@ def mermaid(chart: Chart) -> str:
         *(line for name, nodes in groups.items() for line in group_lines(name, nodes)),
         *(strand_line(strand) for strand in strands(chart.arrows, groups)),
     ]
-    styles = {node.name: DOT for node in chart.nodes if node.shape == "initial"}
+    styles = {node.name: DOT for node in chart.nodes if not node.label}
     styles |= dict.fromkeys(groups, BOX)
     styles |= {chart.lit: LIT} if chart.lit else {}
     lines += (f"style {identifier(name)} {style}" for name, style in styles.items())
@@ -98,10 +98,10 @@ def group_lines(name: str, nodes: Iterable[Node]) -> list[str]:
 
 
 def node_line(node: Node) -> str:
-    text = quoted(f"{node.mark} {node.label}".strip())
+    text = quoted(f"{node.mark} {node.label}".strip() or " ")
     match node.shape:
         case "initial":
-            return f'{identifier(node.name)}((" "))'
+            return f"{identifier(node.name)}(({text}))"
         case "state":
             return f"{identifier(node.name)}([{text}])"
         case "actor":

@@ -12,7 +12,7 @@ from unit.kernel.door import DOOR, Jammed
 
 WHOLE = """\
 flowchart LR
-Shut((" "))
+Shut(("shut"))
 Opening(["🚦 opening"])
 Open(["🚦 wide open"])
 the_motor{{"the motor"}}
@@ -32,13 +32,12 @@ Opening -. "⚙️ clock/wait" .-> clock
 clock -. "✅ door/overheat" .-> Overheated
 Open -. "⚙️ person/pass" .-> person
 person -. "♻️ person/pass" .-> Shut
-style Shut fill:#888,stroke:#888
 style Broken fill:none,stroke:#888,stroke-dasharray:4 4
 """
 
 STATES = """\
 flowchart LR
-Shut((" "))
+Shut(("shut"))
 Opening(["🚦 opening"])
 Open(["🚦 wide open"])
 subgraph Broken[" "]
@@ -51,7 +50,6 @@ Opening -. "📬 door/jam" .-> Jammed
 Opening -. "📬 door/overheat" .-> Overheated
 Open -. "📬 door/close" .-> Shut
 Broken -- "📬 door/push" --> Opening
-style Shut fill:#888,stroke:#888
 style Broken fill:none,stroke:#888,stroke-dasharray:4 4
 """
 

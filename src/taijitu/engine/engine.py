@@ -102,12 +102,11 @@ class Engine:
 
         at = message.at if isinstance(message, Message) else self.now()
         for _ in range(RACES_MAX):
-            if cause is not None:
-                await self.receipt(cause)
             try:
                 return await self._commit(await self._attempt(body, at))
             except HeadMoved:
-                continue
+                if cause is not None:
+                    await self.receipt(cause)
         raise Contention(f"{path_text(path)} changed {RACES_MAX} times while we tried to change it")
 
     async def conclude(self, path: Path, cause: Link, conclude: Conclude) -> Outcome:
@@ -123,11 +122,10 @@ class Engine:
             return outcome(draft, path, receipt=receipt)
 
         for _ in range(RACES_MAX):
-            await self.receipt(cause)
             try:
                 return await self._commit(await self._attempt(body, self.now()))
             except HeadMoved:
-                continue
+                await self.receipt(cause)
         raise Contention(f"{path_text(path)} keeps changing")
 
     async def settle(self, key: TaskKey, receipt: Receipt) -> bool:
@@ -167,6 +165,15 @@ class Engine:
                 return self.newest.head(path)
             except Unread as missing:
                 await self.newest.load(missing)
+
+    async def peek(self, path: Path) -> State:
+        """The state that the next transaction would see: it may not be durable yet, so it may
+        decide what to ask for, and never what to answer."""
+
+        def body(draft: Draft) -> State:
+            return draft.head(path).state
+
+        return (await self._attempt(body, self.now())).answer
 
     async def changed(self, path: Path, since: Link | None, until: int) -> Head:
         """The cell once its head is no longer `since`, or as it stands at the time `until`."""

@@ -62,7 +62,7 @@ class Spaces:
 
     async def admit(self, space: str) -> Error | None:
         """Make sure that a space may be used; where that is allowed, open it on first use."""
-        if await self.find(space) is not None:
+        if isinstance(await self.engine.peek(ledger_at(space)), Provisioned):
             return None
         if self.open_capacity is None:
             return Error("InsufficientStorage", f"{space} has no storage provider")

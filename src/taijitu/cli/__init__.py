@@ -1,40 +1,121 @@
 """The command line: one program, `taijitu`. Each command is a file; nothing is imported before it
 is asked for, so that `taijitu --help` is quick.
+
+Law: what was asked for goes to standard output, everything else to standard error. The exit code
+is 0, or `REFUSED` when it could not be done, or `USAGE` when it was not understood.
 """
 
+import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
-from cyclopts import App, CycloptsError
-from rich.console import Console
+from cyclopts import App, CycloptsError, UnknownCommandError
 
 from taijitu import __version__
 
-REFUSED, USAGE = 1, 2
-"""Exit codes: what was asked was refused or failed; it was asked in a way nobody understands."""
+REFUSED: Final = 1
+"""Exit code: what was asked was refused, or failed."""
+
+USAGE: Final = 2
+"""Exit code: it was asked in a way nobody understands."""
+
+INTERRUPTED: Final = 130
+"""Exit code: a person pressed Ctrl-C."""
+
+PIPE_CLOSED: Final = 141
+"""Exit code: whoever read the output stopped reading."""
 
 app = App(
     name="taijitu",
     help="A content-addressed storage service, and the machines under it.",
+    help_epilogue="Settings come from the environment (TAIJITU_DATA, TAIJITU_PORT, ...) "
+    "and from taijitu.toml. `taijitu COMMAND --help` says more about a command.",
+    help_format="markdown",
     version=__version__,
+    suppress_keyboard_interrupt=False,
 )
-app.command("taijitu.cli.serve:serve")
+key = App(name="key", help="Make a key, or show whose it is.", sort_key=20)
+space = App(name="space", help="Let spaces in, and see how much they hold.", sort_key=21)
+
+COMMANDS: Final = (
+    (app, "serve", "serve:serve", "Run the service until it is interrupted."),
+    (app, "demo", "demo:demo", "Watch one file go through the whole machine, step by step."),
+    (app, "check", "check:check", "Say whether the service could start here, and why not."),
+    (app, "env", "env:env", "Print the settings with which a client uses this service."),
+    (app, "chart", "chart:chart", "Draw a machine from its code: a Mermaid chart and a table."),
+    (app, "history", "history:history", "Tell everything that happened to one object of a space."),
+    (key, "new", "key:new", "Make a new private key."),
+    (key, "show", "key:show", "Show whose key the service's (or the one in a file) is."),
+    (space, "provision", "space:provision", "Give a space room, now and from now on."),
+    (space, "list", "space:all_spaces", "List the spaces that have room here."),
+    (space, "info", "space:info", "Show how much one space may hold, and does."),
+)
+"""Where each command belongs, its name, its function and its summary."""
+
+for _place, (_parent, _name, _function, _summary) in enumerate(COMMANDS):
+    _parent.command(f"taijitu.cli.{_function}", name=_name, help=_summary, sort_key=_place)
+app.command(key)
+app.command(space)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Answers the exit code."""
-    from taijitu.cli.trouble import Refusal
-    from taijitu.server.trouble import CannotStart
-
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     tokens = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = app(tokens, exit_on_error=False, print_error=True, error_console=errors)
-    except CycloptsError:
-        return USAGE
-    except (Refusal, CannotStart) as why:
-        errors.print(f"taijitu: {why}", markup=False)
-        return REFUSED
+        code = run(tokens)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads any more. Python would flush once again at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    return code
+
+
+def run(tokens: list[str]) -> int:
+    """Run a command, and say in one sentence why it could not be done."""
+    try:
+        show_whole_help(tokens)
+        code = app(tokens, verbose=False, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as why:
+        say(f"{misunderstood(why)}\nTry `{' '.join(('taijitu', *command_of(why)))} --help`.")
+        return USAGE
+    except Exception as why:
+        from taijitu.cli.trouble import Misuse, Refusal
+        from taijitu.server.trouble import CannotStart
+
+        if isinstance(why, Misuse):
+            say(str(why))
+            return USAGE
+        if not isinstance(why, Refusal | CannotStart):
+            raise
+        say(str(why))
+        return REFUSED
     return code if isinstance(code, int) else 0
+
+
+def show_whole_help(tokens: list[str]) -> None:
+    """The summary of a command stands in for its docstring in lists only, not on its own page."""
+    _, commands, _ = app.parse_commands(tokens)
+    if commands[-1].default_command is not None:
+        commands[-1].help = commands[-1].default_command.__doc__
+
+
+def misunderstood(why: CycloptsError) -> str:
+    """The sentence for arguments that make no sense."""
+    if isinstance(why, UnknownCommandError):
+        return str(why).replace('Unknown command "', 'there is no command "', 1)
+    text = str(why).strip()
+    return text[:1].lower() + text[1:]
+
+
+def command_of(why: CycloptsError) -> tuple[str, ...]:
+    """The command that was meant, as far as it was understood."""
+    return tuple(why.command_chain or ())
+
+
+def say(text: str) -> None:
+    """A sentence for the person at the terminal."""
+    print(f"taijitu: {text}", file=sys.stderr)

@@ -2,10 +2,14 @@
 
 import asyncio
 import sys
+from typing import TYPE_CHECKING
 
-from taijitu.server import config, logs
-from taijitu.server.installation import Installation
-from taijitu.server.service import serve as run
+from taijitu.server import config as configuration
+from taijitu.server.config import Config
+from taijitu.server.trouble import CannotStart
+
+if TYPE_CHECKING:
+    from taijitu.server.installation import Installation
 
 
 def serve() -> None:
@@ -15,15 +19,37 @@ def serve() -> None:
     """
     import uvloop
 
-    loaded = config.load()
+    from taijitu.server import logs
+    from taijitu.server.service import serve as run
+
+    loaded = configuration.load()
     logs.configure(loaded.config.log)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(loaded.config, ready=greet))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(loaded.config, ready=greet))
+    except CannotStart as why:
+        raise running_already(loaded.config, why) from None
 
 
-def greet(installation: Installation) -> None:
+def running_already(config: Config, why: CannotStart) -> CannotStart:
+    """A better reason than "the port is taken" or "the folder is in use", if there is one: the
+    same service is running."""
+    from taijitu.cli.door import NobodyThere, knock
+    from taijitu.cli.trouble import Refusal
+
+    try:
+        about = knock(config.data, "about", {})
+    except (NobodyThere, Refusal):
+        return why
+    return CannotStart(
+        f"a service runs on {config.data} already, as process {about['pid']} at {about['url']}. "
+        "Use that one, or stop it; for a second service set TAIJITU_DATA and TAIJITU_PORT"
+    )
+
+
+def greet(installation: "Installation") -> None:
     """Tell who answers where, and what to try first."""
     settings = installation.config
     print(
@@ -36,15 +62,20 @@ def greet(installation: Installation) -> None:
     {"data":8}{settings.data}
     {"spaces":8}{spaces_sentence(settings)}
 
-  Try it:   taijitu demo                 a file through the whole machine
+  Try it:   taijitu demo        watch a file go through the whole machine
+            taijitu env node    code for the JavaScript client; also: w3, storacha
             curl {settings.public_url}/version
-            taijitu env node             settings for the JavaScript clients
+
+  Ctrl-C stops it.
 """,
         flush=True,
     )
 
 
-def spaces_sentence(settings: config.Config) -> str:
+def spaces_sentence(settings: Config) -> str:
+    """Who may store here."""
+    from taijitu.cli import words
+
     if settings.provision == "open":
-        return f"open: an unknown space gets {settings.space_capacity / 2**30:g} GiB"
-    return "closed: `taijitu space provision DID --capacity 10GiB` lets a space in"
+        return f"open: an unknown space gets {words.size(settings.space_capacity)}"
+    return "closed: `taijitu space provision DID --capacity 10GiB` lets one in"

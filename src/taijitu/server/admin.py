@@ -4,12 +4,16 @@ The door is HTTP on a Unix socket in the data folder, for its owner only: `POST 
 object of arguments, answered by JSON. `{"error": sentence}` with status 400 says what is wrong.
 """
 
+import inspect
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
 import structlog
 
+from taijitu import __version__
+from taijitu.engine.history import history
 from taijitu.ipld import multibase
 from taijitu.ipld.cid import InvalidLink, Link
 from taijitu.kernel.effect import tag
@@ -18,6 +22,7 @@ from taijitu.machines.entry import entry_at
 from taijitu.server.about import json
 from taijitu.server.http import HttpAnswer, Receive, Request, Scope, Send, reply
 from taijitu.server.installation import Installation
+from taijitu.server.settings import SIZE_MAX
 from taijitu.ucan import principal
 
 BODY_SIZE_MAX: Final = 64 * 1024
@@ -42,6 +47,8 @@ class Admin:
             "spaces": self.all_spaces,
             "space": self.space,
             "place": self.place,
+            "history": self.history,
+            "about": self.about,
         }
 
     async def ask(self, verb: str, arguments: dict[str, Any]) -> Any:
@@ -49,15 +56,13 @@ class Admin:
         known = self.verbs.get(verb)
         if known is None:
             raise BadRequest(f"there is no {verb!r} here; there is {', '.join(self.verbs)}")
-        try:
-            return await known(**arguments)
-        except TypeError as why:
-            raise BadRequest(f"{verb}: {why}") from None
+        check(verb, known, arguments)
+        return await known(**arguments)
 
     async def provision(self, space: str, capacity: int) -> dict[str, Any]:
         """Give a space room for `capacity` bytes."""
-        if capacity < 0 or capacity > 2**53 - 1:
-            raise BadRequest(f"a space cannot hold {capacity} bytes")
+        if not 0 <= capacity <= SIZE_MAX:
+            raise BadRequest(f"a space cannot hold {capacity} bytes, only 0 to {SIZE_MAX}")
         return plain(await self.spaces.provision(space_did(space), capacity))
 
     async def all_spaces(self) -> list[dict[str, Any]]:
@@ -68,13 +73,36 @@ class Admin:
         """How much one space may hold and does."""
         found = await self.spaces.find(space_did(space))
         if found is None:
-            raise BadRequest(f"{space} was not provisioned: it has no room here")
+            raise BadRequest(
+                f"{space} has no room here: `taijitu space provision` would give it some"
+            )
         return plain(found)
 
     async def place(self, space: str, cid: str) -> dict[str, Any]:
         """Where one object of a space is in the chart: the class and the tag of its state."""
         head = await self.engine.read(entry_at(space_did(space), name_of(cid)))
         return {"state": type(head.state).__name__, "tag": tag(type(head.state))}
+
+
+    async def history(self, space: str, cid: str) -> dict[str, Any]:
+        """What happened to one object of a space, the oldest first."""
+        path = entry_at(space_did(space), name_of(cid))
+        found = await history(self.engine.storage, self.engine.machines, path)
+        if found is None:
+            raise BadRequest(f"nothing ever happened to {cid} in {space}")
+        return plain(found)
+
+    async def about(self) -> dict[str, Any]:
+        """Who is serving, and where."""
+        config, signer = self.installation.config, self.installation.signer
+        return {
+            "url": config.public_url,
+            "did": signer.did,
+            "key": signer.key_did,
+            "version": __version__,
+            "data": str(config.data),
+            "pid": os.getpid(),
+        }
 
 
 class AdminDoor:
@@ -96,6 +124,19 @@ class AdminDoor:
             return json({"error": str(why)}, 400)
         except Fault as why:
             return json({"error": str(why)}, 503)
+
+
+def check(verb: str, known: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Raises `BadRequest` for arguments that a verb does not take."""
+    wanted = inspect.signature(known).parameters
+    for name in arguments.keys() - wanted.keys():
+        raise BadRequest(f"{verb} takes no {name!r}; it takes {', '.join(wanted) or 'nothing'}")
+    for name, parameter in wanted.items():
+        if name not in arguments:
+            raise BadRequest(f"{verb} needs {name!r}")
+        if type(arguments[name]) is not parameter.annotation:
+            kind = "a text" if parameter.annotation is str else "a whole number"
+            raise BadRequest(f"{verb}: {name!r} must be {kind}")
 
 
 def plain(value: Any) -> Any:

@@ -1,0 +1,245 @@
+"""What the demo does, and how it looks."""
+
+import time
+from collections.abc import Callable, Mapping
+from hashlib import file_digest
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from taijitu.cli import story, words
+from taijitu.cli.agent import Agent, Asked, is_the_same, put, request
+from taijitu.cli.door import knock
+from taijitu.cli.trouble import Refusal
+from taijitu.ipld.cid import CAR, SHA2_256, SHA2_256_SIZE, Link, link_with
+from taijitu.server.config import Config
+
+PATIENCE: Final = 15.0
+"""Seconds to wait for what has to come by itself, beyond the time it is due."""
+
+LOOK_PAUSE: Final = 0.05
+"""Seconds between two looks."""
+
+ROOM_MIN: Final = 1024 * 1024
+"""Bytes that the space gets, at least."""
+
+NAME_LENGTH_MAX: Final = 40
+"""Characters of a file's name that are shown."""
+
+
+class Sample(NamedTuple):
+    """The file that is stored. The service looks into no CAR: any bytes will do."""
+
+    path: Path
+    is_made_up: bool
+    size: int
+    link: Link
+
+
+def sample(path: Path, is_made_up: bool) -> Sample:
+    """Measure a file and name it. Raises `Refusal`."""
+    try:
+        with path.open("rb") as file:
+            digest = file_digest(file, "sha256").digest()
+            size = file.tell()
+    except OSError as why:
+        raise Refusal(f"{path} cannot be read: {why.strerror}") from None
+    link = link_with(bytes((SHA2_256, SHA2_256_SIZE)) + digest, CAR)
+    return Sample(path, is_made_up, size, link)
+
+
+class Performance:
+    """One file and one service, from the first request to the last byte swept."""
+
+    def __init__(self, config: Config, car: Sample) -> None:
+        self.config = config
+        self.car = car
+        about = knock(config.data, "about", {})
+        self.agent = Agent(about["url"], about["did"], about["key"])
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.marks = story.marks()
+        self.shown = 0
+        """How many transitions were shown so far."""
+
+    def run(self) -> None:
+        self.open_space()
+        answer = self.add()
+        closes = self.upload(answer)
+        self.get_back()
+        self.remove()
+        self.watch_the_sweep(closes)
+
+    # The acts
+
+    def open_space(self) -> None:
+        """A service, a space, an agent, a file."""
+        car, agent = self.car, self.agent
+        room = max(ROOM_MIN, 2 * car.size)
+        knock(self.config.data, "provision", {"space": agent.space, "capacity": room})
+        name = "a CAR, made up" if car.is_made_up else f"{car.path.name[:NAME_LENGTH_MAX]}"
+        self.console.print("\n  ☯  [bold]One file through the whole machine[/]\n")
+        self.line("service", f"{agent.did} at {agent.url}")
+        self.line("space", agent.space)
+        self.line("", f"has room for {words.size(room)}", style="dim")
+        self.line("agent", agent.signer.did)
+        self.line("", "may do store/* in the space: the space has signed that", style="dim")
+        self.line("file", f"{name}: {words.size(car.size)} ({car.size:,} bytes)")
+        self.line("", str(car.link), style="dim")
+        self.console.print()
+        self.line("", "In plans, a >> b is: b, once a has succeeded; ~a is: if a fails;", style="dim")
+        self.line("", "📬 is a message, which the object hears.", style="dim")
+
+    def add(self) -> dict[str, Any]:
+        """Ask for room. The answer says where to put the bytes."""
+        self.act(1, "The agent asks for room", "store/add, signed")
+        asked = self.agent.ask("store/add", {"link": self.car.link, "size": self.car.size})
+        self.show_transitions()
+        answer = self.show_receipt(asked)
+        return answer
+
+    def upload(self, answer: Mapping[str, Any]) -> float:
+        """Put the bytes. Answers the time (in s since 1970) at which the URL is dead."""
+        self.act(2, "It puts the bytes where the receipt says", "HTTP PUT")
+        receiving = self.history()["steps"][-1]["state"]
+        before = time.monotonic()
+        sent = put(answer["url"], answer["headers"], self.car.path)
+        took = words.span(round(1000 * (time.monotonic() - before)))
+        self.console.print()
+        self.line("to", short(answer["url"]))
+        self.line("status", f"{sent.status} after {took}")
+        if sent.status != 200:
+            raise Refusal(f"the bytes were not taken: {sent.body.decode('utf-8', 'replace')}")
+        self.wait_for("Stored")
+        self.show_transitions()
+        self.show_usage()
+        return receiving["closes"] / 1000
+
+    def get_back(self) -> None:
+        """Anybody who knows the link can read."""
+        self.act(3, "Somebody reads it back", "HTTP GET")
+        if not is_the_same(self.url, self.car.path):
+            raise Refusal("what came back is not what was stored")
+        self.console.print()
+        self.line("bytes", f"{words.size(self.car.size)}, identical")
+
+    def remove(self) -> None:
+        """Let go of it: the room is free at once."""
+        self.act(4, "The agent lets go of it", "store/remove, signed")
+        asked = self.agent.ask("store/remove", {"link": self.car.link})
+        self.show_transitions()
+        self.show_receipt(asked)
+        self.show_usage()
+
+    def watch_the_sweep(self, closes: float) -> None:
+        """The bytes go once no URL can bring them any more."""
+        self.act(5, "The bytes are swept", "once no upload URL can bring them again")
+        left = max(0, round(1000 * (closes - time.time())))
+        self.console.print()
+        self.line("wait", f"the URL is dead in {words.span(left)} …")
+        give_up = time.monotonic() + left / 1000 + PATIENCE
+        while (answer := request("HEAD", self.url)).status == 200:
+            if time.monotonic() > give_up:
+                raise Refusal("the bytes are still there, long after they should have gone")
+            time.sleep(LOOK_PAUSE)
+        self.line("status", f"{answer.status}: the bytes are gone")
+
+    # What the acts need
+
+    @property
+    def url(self) -> str:
+        """Where the bytes can be read."""
+        return f"{self.agent.url}/{self.car.link}/{self.car.link}.car"
+
+    def history(self) -> dict[str, Any]:
+        return knock(
+            self.config.data, "history", {"space": self.agent.space, "cid": str(self.car.link)}
+        )
+
+    def wait_for(self, state: str) -> None:
+        """Wait until the object is in a state. Raises `Refusal` if it never comes there."""
+        give_up = time.monotonic() + PATIENCE
+        while (found := self.history()["steps"][-1]["state_name"]) != state:
+            if time.monotonic() > give_up:
+                raise Refusal(f"the object is {found}, and should be {state} by now")
+            time.sleep(LOOK_PAUSE)
+
+    def show_transitions(self) -> None:
+        """The transitions that were not shown yet."""
+        steps = self.history()["steps"]
+        for before, step in pairwise([None, *steps]):
+            if step["seq"] > self.shown:
+                self.show_transition(step, before)
+        self.shown = steps[-1]["seq"]
+
+    def show_transition(self, step: dict[str, Any], before: dict[str, Any] | None) -> None:
+        """Which message led to which state, what had sent it, and what is planned now."""
+        after = "" if before is None else story.lasted(before["at"], step["at"])
+        led = Text.assemble("     ", *story.arrow(step, self.marks), (f"  {after}", "dim"))
+        led.rstrip()
+        self.console.print()
+        self.console.print(led)
+        self.note("block", step["cid"], style="dim")
+        for pipeline in before["pipelines"] if before else ():
+            if pipeline["delivered"] and pipeline["text"].endswith(story.sent(step)):
+                self.note("sent by", pipeline["text"].removesuffix(story.sent(step)))
+        for number, pipeline in enumerate(step["pipelines"]):
+            self.note("" if number else "plan", pipeline["text"])
+
+    def show_receipt(self, asked: Asked) -> dict[str, Any]:
+        """The receipt, which is signed; answers its `ok`. Raises `Refusal` if it is an error."""
+        receipt = asked.receipt
+        self.console.print()
+        self.line("receipt", str(receipt.link))
+        self.line("", f"signed by {receipt.issuer}: verified", style="green")
+        if not receipt.is_ok:
+            error = receipt.out["error"]
+            raise Refusal(f"the service refuses: {error.get('message', error)}")
+        answer = receipt.out["ok"]
+        for name in sorted(answer.keys() & SHOWN.keys(), key=list(SHOWN).index):
+            self.line("", f"{name:9}  {short(SHOWN[name](answer[name]))}", style="dim")
+        return answer
+
+    def show_usage(self) -> None:
+        """What the space holds now, as an operator sees it."""
+        space = knock(self.config.data, "space", {"space": self.agent.space})
+        entries = words.count(space["entries"], "entry", "entries")
+        self.console.print()
+        self.line(
+            "usage",
+            f"{words.size(space['used'])} used by {entries} · "
+            f"{words.size(space['reserved'])} reserved · of {words.size(space['capacity'])}",
+        )
+
+    def act(self, number: int, title: str, how: str) -> None:
+        self.console.print(f"\n\n  [bold]{number}  {title}[/]  [dim]{how}[/]")
+
+    def line(self, name: str, value: str, style: str = "") -> None:
+        self.console.print(Text.assemble((f"     {name:8} ", "dim"), (value, style)))
+
+    def note(self, name: str, value: str, style: str = "") -> None:
+        self.console.print(Text.assemble((f"       {name:8}", "dim"), (value, style)))
+
+
+def bytes_told(count: int) -> str:
+    return f"{count:,} bytes"
+
+
+SHOWN: Final[Mapping[str, Callable[[Any], str]]] = {
+    "status": str,
+    "allocated": bytes_told,
+    "size": bytes_told,
+    "url": str,
+    "headers": ", ".join,
+}
+"""Fields of a receipt that are shown, in this order, and how."""
+
+VALUE_MAX: Final = 54
+"""Characters of a value that are shown: then a line fits."""
+
+
+def short(text: str) -> str:
+    """A value, cut to fit a line."""
+    return text if len(text) <= VALUE_MAX else f"{text[: VALUE_MAX - 1]}…"

@@ -159,7 +159,7 @@ async def test_shared_bytes_stay_until_the_last_space_lets_go(
 ) -> None:
     alice, bob = hasty_client.space("alice"), hasty_client.space("bob")
     car = random_car()
-    put_there(hasty, car)
+    Inside(hasty.data).bring(car)
     assert (await alice.add(car))["ok"]["status"] == "done"
     assert (await bob.add(car))["ok"]["status"] == "done"
 
@@ -219,7 +219,7 @@ async def test_bytes_that_nobody_told_us_of_are_found_before_the_upload_expires(
     """They lie in the bucket and no hint ever came, as when an event of the bucket gets lost."""
     car = random_car()
     assert (await hasty_alice.add(car))["ok"]["status"] == "upload"
-    put_there(hasty, car)
+    Inside(hasty.data).bring(car)
     assert await hasty_alice.place(car) == "Receiving"
 
     async def place() -> str:
@@ -343,14 +343,6 @@ async def test_the_same_bytes_added_many_times_at_once_are_charged_once(alice: S
     assert sorted(out["ok"]["allocated"] for out in outs) == [0] * (MANY - 1) + [car.size]
     assert len({out["ok"]["url"] for out in outs}) == 1
     assert await alice.usage() == holds(reserved=car.size)
-
-
-def put_there(service: Service, car: Car) -> None:
-    """Bring bytes into the bucket past everybody, whole at once, as the bucket itself does."""
-    place = Inside(service.data).place_of(car)
-    aside = service.data / f"{place.name}.aside"
-    aside.write_bytes(car.data)
-    aside.rename(place)
 
 
 async def expired(space: Space, car: Car) -> None:

@@ -1,0 +1,215 @@
+"""Goal: no effect exists only in memory. Whatever kind of task a plan asks for, if the process is
+killed between the commit and the actor, the task is carried out after the restart.
+
+Method: `dying.py` is the whole service, and kills itself when it comes to a task of one kind. The
+real service then opens the same folder and must bring the entry to where it was going.
+"""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Generator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from crash.dying import LAST_WORDS
+from support.client import Car, Inside, Space, random_car, talking_to
+from support.eventually import eventually
+from support.service import Service
+from taijitu.server.installation import actors
+
+PATIENCE = 15
+"""Seconds."""
+
+DYING = Path(__file__).with_name("dying.py")
+HASTY = {"TAIJITU_UPLOAD_WINDOW": "1", "TAIJITU_UPLOAD_GRACE": "1"}
+
+
+class Mortal(Service):
+    """A service that can be started so that it dies at a task, and is dead at the end."""
+
+    def __init__(self, data: Path, settings: dict[str, str] | None = None) -> None:
+        super().__init__(data, settings)
+        self.killed_at: list[str] = []
+
+    async def start_dying_at(self, ability: str) -> None:
+        """Returns once it answers; it may die as soon as that."""
+        self.launch(ability)
+
+        async def up_or_dead() -> bool:
+            return self.running().poll() is not None or await asyncio.to_thread(self.is_healthy)
+
+        await eventually(up_or_dead, bool, seconds=PATIENCE)
+
+    def launch(self, ability: str) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(DYING), ability],
+                env=self.environment(),
+                cwd=self.data.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    async def wait_for_its_death(self, ability: str) -> None:
+        """Returns once it was killed, and insists that it was where it should be."""
+        code = await asyncio.to_thread(self.running().wait, PATIENCE)
+        self.process = None
+        assert code == -signal.SIGKILL, self.output
+        assert f"{LAST_WORDS} {ability}" in self.output.splitlines()
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Generator[Mortal]:
+    yield from ending(Mortal(tmp_path / "data"))
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Generator[Mortal]:
+    yield from ending(Mortal(tmp_path / "data", HASTY))
+
+
+def ending(service: Mortal) -> Generator[Mortal]:
+    try:
+        yield service
+    finally:
+        if service.process is not None:
+            service.kill()
+
+
+@pytest.mark.parametrize("ability", ["s3/stat", "s3/presign"])
+async def test_an_add_is_answered_after_a_restart_although_nobody_looked_before(
+    mortal: Mortal, ability: str
+) -> None:
+    await mortal.start_dying_at(ability)
+    async with talking_to(mortal) as client:
+        alice, car = client.space("alice"), random_car()
+        asked = alice.asks_to_add(car)
+        await cut_off(client.send(asked))
+        await mortal.wait_for_its_death(ability)
+        assert opened(mortal) >= {ability}
+
+        mortal.start()
+        await becomes(alice, car, "Receiving")
+        added = (await client.send(asked)).out["ok"]
+        assert (added["status"], added["allocated"]) == ("upload", car.size)
+        assert await client.put(added, car.data) == 200
+        assert await alice.place(car) == "Stored"
+        await holds(alice, used=car.size)
+
+
+async def test_an_upload_is_found_after_a_restart_although_its_hint_died(mortal: Mortal) -> None:
+    """The upload window is a day: it is not the timer that finds it."""
+    await mortal.start_dying_at("s3/put")
+    async with talking_to(mortal) as client:
+        alice, car = client.space("alice"), random_car()
+        added = (await alice.add(car))["ok"]
+        await cut_off(client.put(added, car.data))
+        await mortal.wait_for_its_death("s3/put")
+        assert opened(mortal) == {"s3/put", "task/sleep"}
+        assert Inside(mortal.data).place_of(car).read_bytes() == car.data
+
+        mortal.start()
+        await becomes(alice, car, "Stored")
+        await holds(alice, used=car.size)
+        assert await client.fetch(car.link) == car.data
+
+
+async def test_an_upload_expires_after_a_restart_although_its_timer_died(hasty: Mortal) -> None:
+    await hasty.start_dying_at("task/sleep")
+    async with talking_to(hasty) as client:
+        alice, car = client.space("alice"), random_car()
+        await alice.add(car)
+        await hasty.wait_for_its_death("task/sleep")
+        assert opened(hasty) == {"s3/put", "task/sleep"}
+
+        hasty.start()
+        await becomes(alice, car, "Expired")
+        await holds(alice)
+
+
+async def test_bytes_are_swept_after_a_restart_although_their_deletion_died(
+    mortal: Mortal,
+) -> None:
+    await mortal.start_dying_at("s3/delete")
+    inside = Inside(mortal.data)
+    async with talking_to(mortal) as client:
+        alice, car = client.space("alice"), random_car()
+        inside.bring(car)
+        assert (await alice.add(car))["ok"]["status"] == "done"
+        await alice.remove(car)
+        await mortal.wait_for_its_death("s3/delete")
+        assert opened(mortal) == {"s3/delete"}
+        assert inside.place_of(car).exists()
+
+        mortal.start()
+        await carried_out(mortal, "s3/delete")
+        assert list(inside.files()) == []
+        assert await client.fetch(car.link) is None
+        await holds(alice)
+        added = (await alice.add(car))["ok"]
+        assert added["status"] == "upload", "the sweep is over; it starts clean"
+
+
+async def test_an_operator_is_told_after_a_restart_although_the_alarm_died(
+    mortal: Mortal,
+) -> None:
+    mortal.start()
+    async with talking_to(mortal) as client:
+        alice, car = client.space("alice"), random_car()
+        await alice.store(car)
+        mortal.stop()
+        Inside(mortal.data).place_of(car).unlink()
+        await mortal.start_dying_at("operator/alarm")
+        await mortal.wait_for_its_death("operator/alarm")
+        assert opened(mortal) >= {"operator/alarm"}
+        assert "ALARM" not in mortal.output
+
+        mortal.start()
+        await carried_out(mortal, "operator/alarm")
+        assert "ALARM" in mortal.output
+        assert await alice.place(car) == "Lost"
+        await holds(alice)
+
+
+def test_every_ability_that_an_actor_has_is_killed_here() -> None:
+    killed = {"s3/stat", "s3/presign", "s3/put", "task/sleep", "s3/delete", "operator/alarm"}
+    unused = object()
+    assert set(actors(unused, unused, unused, unused)) == killed  # type: ignore[arg-type]
+
+
+async def cut_off(asked: Awaitable[object]) -> None:
+    """What was asked gets no answer: whoever would give it dies."""
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await asked
+
+
+async def becomes(space: Space, car: Car, state: str) -> None:
+    async def place() -> str:
+        return await space.place(car)
+
+    await eventually(place, lambda found: found == state, seconds=PATIENCE)
+
+
+async def carried_out(service: Service, ability: str) -> None:
+    """Wait until no task of that kind is open."""
+
+    async def tasks() -> set[str]:
+        return opened(service)
+
+    await eventually(tasks, lambda found: ability not in found, seconds=PATIENCE)
+
+
+async def holds(space: Space, used: int = 0) -> None:
+    usage = await space.usage()
+    del usage["capacity"]
+    assert usage == {"reserved": 0, "used": used, "entries": 1 if used else 0}
+
+
+def opened(service: Service) -> set[str]:
+    """The abilities of the open tasks, as they are on disk."""
+    return {ability for (ability,) in Inside(service.data).rows("SELECT ability FROM task")}

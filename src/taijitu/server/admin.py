@@ -83,7 +83,6 @@ class Admin:
         head = await self.engine.read(entry_at(space_did(space), name_of(cid)))
         return {"state": type(head.state).__name__, "tag": tag(type(head.state))}
 
-
     async def history(self, space: str, cid: str) -> dict[str, Any]:
         """What happened to one object of a space, the oldest first."""
         path = entry_at(space_did(space), name_of(cid))

@@ -13,7 +13,7 @@ import structlog
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.record import Record
 from taijitu.server import about
-from taijitu.server.downloads import Downloads
+from taijitu.server.downloads import SIGNATURE, Downloads
 from taijitu.server.http import (
     Answer,
     Disconnected,
@@ -35,6 +35,7 @@ from taijitu.server.limits import (
     Slots,
 )
 from taijitu.server.meter import Meter
+from taijitu.server.refusals import refusal
 from taijitu.server.uploads import Uploads
 
 RECEIPT: Final = "/receipt/"
@@ -244,5 +245,8 @@ def elsewhere(route: Route, request: Request) -> HttpAnswer:
     if request.method == "OPTIONS":
         headers = PREFLIGHT | {"access-control-allow-methods": allowed, "allow": allowed}
         return HttpAnswer(204, headers)
+    if SIGNATURE in request.query.lower():
+        text = f"The signature is not one for {request.method} here."
+        return refusal(request, 403, "SignatureDoesNotMatch", text)
     text = f"{request.method} can not be done here; {allowed} can."
     return sentence(405, text, {"allow": allowed})

@@ -124,7 +124,7 @@ def too_large(size_max: int) -> HttpAnswer:
 
 def joined(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """Headers by lower-case name; those sent twice are joined by commas, as HTTP reads them."""
-    headers: dict[str, str] = field(default_factory=dict[str, str])
+    headers: dict[str, str] = {}
     for raw_name, raw_value in pairs:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value

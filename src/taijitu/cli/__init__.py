@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError, UnknownCommandError
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from taijitu import __version__
 
@@ -34,6 +34,7 @@ app = App(
     help_format="markdown",
     version=__version__,
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(negative=(), show_default=lambda value: value or None),
 )
 key = App(name="key", help="Make a key, or show whose it is.", sort_key=20)
 space = App(name="space", help="Let spaces in, and see how much they hold.", sort_key=21)
@@ -78,7 +79,13 @@ def run(tokens: list[str]) -> int:
     """Run a command, and say in one sentence why it could not be done."""
     try:
         show_whole_help(tokens)
-        code = app(tokens, verbose=False, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(
+            tokens,
+            verbose=False,
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
     except CycloptsError as why:
         say(f"{misunderstood(why)}\nTry `{' '.join(('taijitu', *command_of(why)))} --help`.")
         return USAGE
@@ -99,8 +106,10 @@ def run(tokens: list[str]) -> int:
 def show_whole_help(tokens: list[str]) -> None:
     """The summary of a command stands in for its docstring in lists only, not on its own page."""
     _, commands, _ = app.parse_commands(tokens)
-    if commands[-1].default_command is not None:
-        commands[-1].help = commands[-1].default_command.__doc__
+    for command in commands:
+        function = command.default_command
+        if function is not None and function.__module__.startswith(__name__):
+            command.help = function.__doc__
 
 
 def misunderstood(why: CycloptsError) -> str:

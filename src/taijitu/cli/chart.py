@@ -23,18 +23,17 @@ ALIASES: Final = {"store": "entry"}
 HERE: Final = "▶ "
 """Stands before the row of the state that is lit."""
 
-Flag = Annotated[bool, Parameter(negative="")]
-
 
 def chart(
     machine: str = "store",
+    /,
     *,
-    states: Flag = False,
+    states: bool = False,
     message: str | None = None,
     at: tuple[str, str] | None = None,
-    mermaid: Flag = False,
-    table: Flag = False,
-    list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
+    mermaid: bool = False,
+    table: bool = False,
+    list_: Annotated[bool, Parameter(name="--list")] = False,
 ) -> None:
     """Draw a machine from its code: a Mermaid chart and a table of its transitions.
 
@@ -79,18 +78,18 @@ def chart(
 
 
 def named(name: str) -> "Machine":
-    """A machine by its name. Raises `Refusal`."""
+    """A machine by its name. Raises `Misuse`."""
     from taijitu.machines import MACHINES
 
     machine = MACHINES.get(ALIASES.get(name, name))
     if machine is None:
         known = ", ".join((*ALIASES, *MACHINES))
-        raise Refusal(f"there is no machine {name!r}; there is {known}")
+        raise Misuse(f"there is no machine {name!r}; there is {known}")
     return machine
 
 
 def draw(machine: "Machine", states: bool, message: str | None) -> "Chart":
-    """The view that was asked for. Raises `Refusal` for a message that the machine does not
+    """The view that was asked for. Raises `Misuse` for a message that the machine does not
     know."""
     from taijitu.kernel.chart import about, states_only, whole
 
@@ -98,16 +97,16 @@ def draw(machine: "Machine", states: bool, message: str | None) -> "Chart":
         return states_only(machine) if states else whole(machine)
     if message not in machine.messages:
         known = ", ".join(machine.messages)
-        raise Refusal(f"{machine.name} hears no {message!r}; it hears {known}")
+        raise Misuse(f"{machine.name} hears no {message!r}; it hears {known}")
     return about(machine, message)
 
 
 def place_of(machine: "Machine", space: str, cid: str) -> str:
-    """The name of the state that an object of a space is in. Raises `Refusal`."""
+    """The name of the state that an object of a space is in. Raises `Misuse` or `Refusal`."""
     from taijitu.cli.reach import ask
 
     if machine.name != ALIASES["store"]:
-        raise Refusal("--at shows the place of an object, which is in the chart of store only")
+        raise Misuse("--at shows the place of an object, which is in the chart of store only")
     return ask("place", space=space, cid=cid)["state"]
 
 
@@ -151,9 +150,7 @@ def marked(table: "Table", place: str) -> "Table":
 
     if not place:
         return table
-    names = tuple(
-        f"{HERE if name == place else ' ' * len(HERE)}{name}" for name in table.states
-    )
+    names = tuple(f"{HERE if name == place else ' ' * len(HERE)}{name}" for name in table.states)
     return replace(table, states=names)
 
 

@@ -7,9 +7,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
-
-from cyclopts import Parameter
+from typing import Literal, NamedTuple
 
 from taijitu.cli import words
 from taijitu.server import config as configuration
@@ -30,7 +28,7 @@ class Finding(NamedTuple):
     text: str
 
 
-def check(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+def check(*, json: bool = False) -> int:
     """Say whether the service could start here, and why not.
 
     Looks at the configuration, the data folder, the key, the DID, the port, the database and the
@@ -141,7 +139,7 @@ def did(config: Config) -> str:
     if known != config.did:
         raise identity.BadIdentity(
             f"{config.data} belongs to {known}, and the settings say {config.did}. Set "
-            f"TAIJITU_DID={known}, or TAIJITU_PUBLIC_URL, TAIJITU_HOST and TAIJITU_PORT as they were"
+            f"TAIJITU_DID={known}, or give it back the port or the public URL that it had"
         )
     return known
 

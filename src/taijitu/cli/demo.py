@@ -5,6 +5,7 @@ the admin door. The service is one of its own, which ends with the demo.
 """
 
 import signal
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ WINDOW_MAX: Final = 604_800
 """Seconds that an upload URL can live."""
 
 
-def demo(file: Path | None = None) -> None:
+def demo(file: Path | None = None, /) -> None:
     """Watch one file go through the whole machine, step by step.
 
     Starts a service on a temporary folder and a free port, opens a space, stores the file, gets it
@@ -40,7 +41,11 @@ def demo(file: Path | None = None) -> None:
         The file to store. Without one: a small CAR, made up.
     """
     with ended_by_signals():
-        perform(file)
+        try:
+            perform(file)
+        except (KeyboardInterrupt, SystemExit):
+            print("\nThe demo was stopped. Nothing of it is left.", file=sys.stderr)
+            raise
 
 
 def perform(file: Path | None) -> None:

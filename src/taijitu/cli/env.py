@@ -2,9 +2,7 @@
 
 import shlex
 import sys
-from typing import Annotated, Final, Literal
-
-from cyclopts import Parameter
+from typing import Final, Literal
 
 from taijitu.cli import words
 
@@ -42,9 +40,10 @@ console.log(`${{client.agent.did()}} may store in ${{space.did()}}`)
 
 def env(
     client: Client,
+    /,
     *,
     shell: Shell = "sh",
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: bool = False,
 ) -> None:
     """Print the settings with which a client uses this service.
 

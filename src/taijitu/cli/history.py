@@ -1,15 +1,9 @@
 """`taijitu history`: everything that happened to one object of a space."""
 
-from typing import Annotated
-
-from cyclopts import Parameter
-
 from taijitu.cli import words
 
 
-def history(
-    space: str, cid: str, *, json: Annotated[bool, Parameter(negative="")] = False
-) -> None:
+def history(space: str, cid: str, /, *, json: bool = False) -> None:
     """Tell everything that happened to one object of a space, oldest first.
 
     Each transition with its message and the state it led to, the plan that was made then (▸ marks
@@ -35,7 +29,7 @@ def history(
 
     from taijitu.cli.story import marks, told
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
     console.print(f"{cid}\n{space}", style="bold", markup=False)
     if not found["is_whole"]:
         console.print("\n     … older transitions are not shown")

@@ -7,9 +7,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Final
 
 from taijitu.cli import words
 from taijitu.cli.trouble import Refusal
@@ -24,7 +22,7 @@ OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 """What nobody but the owner should be able to do with a key file."""
 
 
-def new(*, out: Path | None = None, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+def new(*, out: Path | None = None, json: bool = False) -> None:
     """Make a new private key.
 
     Prints its DID and the key itself (`Mg...`), which TAIJITU_KEY and the JavaScript clients take.
@@ -51,9 +49,10 @@ def new(*, out: Path | None = None, json: Annotated[bool, Parameter(negative="")
 
 def show(
     file: Path | None = None,
+    /,
     *,
-    private: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    private: bool = False,
+    json: bool = False,
 ) -> None:
     """Show whose key the service's (or the one in a file) is.
 

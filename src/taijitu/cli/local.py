@@ -43,6 +43,7 @@ class Local(threading.Thread):
         self.trouble: BaseException | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.stop: asyncio.Event | None = None
+        self.is_over = False
 
     def run(self) -> None:
         try:
@@ -55,6 +56,8 @@ class Local(threading.Thread):
 
     async def serve(self) -> None:
         self.loop, self.stop = asyncio.get_running_loop(), asyncio.Event()
+        if self.is_over:  # it was ended before there was anything to tell
+            return
         await serve(self.config, ready=lambda _: self.is_ready.set(), stop=self.stop)
 
     def begin(self) -> None:
@@ -67,6 +70,7 @@ class Local(threading.Thread):
 
     def end(self) -> None:
         """Stop, and return once it has."""
+        self.is_over = True
         if self.loop is not None and self.stop is not None and self.is_alive():
             self.loop.call_soon_threadsafe(self.stop.set)
         self.join(STOP_MAX)

@@ -7,8 +7,6 @@ from cyclopts import Parameter, Token
 
 from taijitu.cli import words
 
-Json = Annotated[bool, Parameter(negative="")]
-
 
 def read_size(_: object, tokens: Sequence[Token]) -> int:
     """A number of bytes, as settings have it. Raises `ValueError`, in words."""
@@ -17,14 +15,15 @@ def read_size(_: object, tokens: Sequence[Token]) -> int:
     try:
         return size(tokens[0].value)
     except BadSetting as why:
-        raise ValueError(f"--capacity {why}, not {tokens[0].value!r}") from None
+        raise ValueError(f"{tokens[0].value!r} {why}") from None
 
 
 def provision(
     did: str,
+    /,
     *,
     capacity: Annotated[int | None, Parameter(converter=read_size, n_tokens=1)] = None,
-    json: Json = False,
+    json: bool = False,
 ) -> None:
     """Give a space room, now and from now on.
 
@@ -46,7 +45,7 @@ def provision(
     show(ask("provision", writes=True, space=did, capacity=size), json)
 
 
-def all_spaces(*, json: Json = False) -> None:
+def all_spaces(*, json: bool = False) -> None:
     """List the spaces that have room here, ordered by DID.
 
     Parameters
@@ -65,7 +64,7 @@ def all_spaces(*, json: Json = False) -> None:
         print("No space has room here yet. `taijitu space provision DID` gives one some.")
 
 
-def info(did: str, *, json: Json = False) -> None:
+def info(did: str, /, *, json: bool = False) -> None:
     """Show how much one space may hold, and does.
 
     Parameters

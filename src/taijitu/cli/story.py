@@ -25,7 +25,9 @@ FATES: Final = {
 }
 """How a task stands: its mark, and what is said where it has no receipt."""
 
-HIDDEN: Final = frozenset(("do", "can", "status", "with", "space", "multihash", "url", "headers"))
+HIDDEN: Final = frozenset(
+    ("do", "can", "status", "with", "space", "multihash", "at", "invocation", "url", "headers")
+)
 """Fields that say what is said already, or that only a program can read."""
 
 SIZES: Final = frozenset(("size", "capacity", "found"))
@@ -34,6 +36,12 @@ SIZES: Final = frozenset(("size", "capacity", "found"))
 TIMES: Final = range(10**12, 10**13)
 """Numbers that can only be a time, in ms since 1970: from 2001 to 2286."""
 
+INDENT: Final = 14
+"""Columns before what a line says."""
+
+HANG: Final = 3
+"""Columns that the mark before a task takes."""
+
 TAGS: Final = ("do", "can")
 """Where a message has its name."""
 
@@ -41,7 +49,10 @@ TAGS: Final = ("do", "can")
 def told(step: Mapping[str, Any], marks: Mapping[str, str]) -> Iterable[Text]:
     """One transition, with all that is known of it. `marks` are the signs of the states."""
     yield Text.assemble(
-        (f"{step['seq']:>3}  ", "bold"), (words.moment(step["at"]), "dim"), "  ", *arrow(step, marks)
+        (f"{step['seq']:>3}  ", "bold"),
+        (words.moment(step["at"]), "dim"),
+        "  ",
+        *arrow(step, marks),
     )
     yield field("block", step["cid"])
     if step["cause"] is not None:
@@ -53,14 +64,19 @@ def told(step: Mapping[str, Any], marks: Mapping[str, str]) -> Iterable[Text]:
     for number, pipeline in enumerate(step["pipelines"]):
         yield Text.assemble(name_of_field("plan" if number == 0 else ""), *planned(pipeline))
     for number, task in enumerate(step["tasks"]):
-        yield from task_told("tasks" if number == 0 else "", task)
+        yield from task_told("" if number else "tasks", task)
 
 
 def arrow(step: Mapping[str, Any], marks: Mapping[str, str]) -> list[Any]:
     """Which message led to which state."""
     state = step["state_name"]
     shown = f"{marks.get(state, '')} {state}".strip()
-    return [(f"{MESSAGE} ", ""), (message_name(step), "cyan"), (" ──▶ ", "dim"), (shown, "bold green")]
+    return [
+        (f"{MESSAGE} ", ""),
+        (message_name(step), "cyan"),
+        (" ──▶ ", "dim"),
+        (shown, "bold green"),
+    ]
 
 
 def sent(step: Mapping[str, Any]) -> str:
@@ -81,54 +97,60 @@ def planned(pipeline: Mapping[str, Any]) -> list[Any]:
 
 def task_told(name: str, task: Mapping[str, Any]) -> Iterable[Text]:
     """A task, and how it went."""
-    mark, said = FATES[task["fate"]]
+    mark, fate = FATES[task["fate"]]
+    label = f"{mark} {task['ability']}@{task['actor']}"
+    said = [fate] if fate else []
     if task["value"] is not None:
         said = outcome(task["value"])
     elif task["fate"] == "open" and task["ready_at"] in TIMES:
-        said = f"not before {words.moment(task['ready_at'])}"
+        said = [f"due {shown('', task['ready_at'])}"]
     if task["tries"]:
-        said += f" · tried {words.count(task['tries'], 'time', 'times')}: {task['trouble']}"
-    label = f"{task['ability']}@{task['actor']}"
-    yield Text.assemble(name_of_field(name), f"{mark} {label:28}  ", (said, "dim"))
+        times = words.count(task["tries"], "time", "times")
+        said.append(f"tried {times}: {task['trouble']}")
+    return flow(name, [label, *said], hang=HANG)
 
 
-def outcome(value: Mapping[str, Any]) -> str:
+def outcome(value: Mapping[str, Any]) -> list[str]:
     """What a receipt says: the message of an error, or the fields of a success."""
     if isinstance(value.get("message"), str):
-        return value["message"]
-    return " · ".join(shown for _, shown in brief(value))
+        return [value["message"]]
+    return brief(value)
 
 
 def facts(name: str, value: Mapping[str, Any]) -> Iterable[Text]:
-    """The fields of a message or a state, as many on a line as fit."""
+    """The fields of a message or a state."""
+    return flow(name, brief(value))
+
+
+def flow(name: str, items: Iterable[str], hang: int = 0) -> Iterable[Text]:
+    """A named list of facts, as many on a line as fit; later lines begin `hang` columns later."""
     rows: list[str] = []
-    for key, shown in brief(value):
-        fact = shown if key in SIZES else f"{key} {shown}" if key != "why" else shown
-        if rows and cell_len(rows[-1]) + cell_len(fact) + 17 <= WIDTH:
-            rows[-1] += f" · {fact}"
+    for item in items:
+        if rows and INDENT + cell_len(f"{rows[-1]} · {item}") <= WIDTH:
+            rows[-1] += f" · {item}"
         else:
-            rows.append(fact)
-    for number, row in enumerate(rows):
-        yield field(name if number == 0 else "", row)
+            rows.append(" " * hang * bool(rows) + item)
+    return [field(name if number == 0 else "", row) for number, row in enumerate(rows)]
 
 
-def brief(value: Mapping[str, Any]) -> list[tuple[str, str]]:
+def brief(value: Mapping[str, Any]) -> list[str]:
     """The fields that a person wants to see, with their values."""
     return [
-        (name, shown(name, item))
+        shown(name, item)
         for name, item in value.items()
         if name not in HIDDEN and isinstance(item, str | int) and item != 0
     ]
 
 
 def shown(name: str, value: str | int) -> str:
-    """A value for people: sizes with their unit, times as dates."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if name in SIZES:
-            return words.size(value)
-        if value in TIMES:
-            return words.moment(value)
-    return str(value)
+    """A field for people: sizes with their unit, times as dates."""
+    if isinstance(value, str | bool):
+        return f"{name} {value}"
+    if name in SIZES:
+        return f"{value:,} bytes"
+    if value in TIMES:
+        return f"{name} {words.moment(value).removesuffix('.000')}".strip()
+    return f"{name} {value:,}"
 
 
 def field(name: str, value: str) -> Text:
@@ -151,5 +173,3 @@ def marks() -> Mapping[str, str]:
 def lasted(since: int, until: int) -> str:
     """How long after something something else was."""
     return f"+{words.span(max(0, until - since))}"
-
-

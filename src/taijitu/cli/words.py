@@ -1,11 +1,15 @@
 """How sizes and times are told to people."""
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+
+WIDTH: Final = 80
+"""Columns of a line."""
 
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 STEP: Final = 1024
@@ -53,10 +57,21 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def columns(rows: Sequence[tuple[str, str]], indent: str = "") -> str:
-    """Names and values, one pair a line, the values below each other."""
+def columns(rows: Sequence[tuple[str, str]]) -> str:
+    """Names and values, one pair a line, the values below each other. Long texts go on below."""
     width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join(f"{indent}{name:{width}}  {value}" for name, value in rows)
+    indent = " " * (width + 2)
+    return "\n".join(
+        textwrap.fill(
+            value,
+            WIDTH,
+            initial_indent=f"{name:{width}}  ",
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, value in rows
+    )
 
 
 def print_json(value: Any) -> None:

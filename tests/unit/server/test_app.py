@@ -4,11 +4,11 @@ import asyncio
 
 import aiohttp
 import pytest
-from unit.server.conftest import ABOUT, Service
 
 from taijitu.kernel.failures import Fault
 from taijitu.server.http import HttpAnswer
 from taijitu.server.limits import RPC_BODY_SIZE_MAX, Slots
+from unit.server.running import ABOUT, Service
 
 CAR = "application/vnd.ipld.car"
 

@@ -4,10 +4,10 @@ import hashlib
 from base64 import b64encode
 
 import pytest
-from unit.server.conftest import NOON, Service, fresh, raw
 
 from taijitu.buckets.names import multihash_of, path_of
 from taijitu.buckets.presign import CHECKSUM
+from unit.server.running import NOON, Service, fresh, raw
 
 SIZE = 600_000
 

@@ -6,10 +6,11 @@ import io
 import re
 
 import pytest
-from unit.server.conftest import GRACE, NOON, WINDOW, Service, fresh, raw
 
 from taijitu.buckets.names import multihash_of
+from taijitu.buckets.port import Upload
 from taijitu.buckets.presign import CHECKSUM
+from unit.server.running import GRACE, NOON, WINDOW, Service, fresh, raw, until
 
 
 async def test_the_right_bytes_are_stored_and_hinted_at(service: Service) -> None:
@@ -137,17 +138,18 @@ async def test_a_body_of_unknown_length_is_refused(service: Service) -> None:
     writer.close()
 
 
-async def begin(service: Service, data: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A `PUT` of which half has been sent and taken in."""
-    _, upload = service.upload(data)
+async def begin(
+    service: Service, data: bytes, upload: Upload | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A `PUT` of which half has been sent, and taken in so far that a file was begun."""
+    before = len(service.leftovers())
+    upload = upload or service.upload(data)[1]
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     path = "/" + upload.url.split("/", 3)[3]
     headers = "".join(f"{name}: {value}\r\n" for name, value in upload.headers.items())
     writer.write(f"PUT {path} HTTP/1.1\r\nhost: localhost:3000\r\n{headers}\r\n".encode())
     writer.write(data[: len(data) // 2])
-    async with asyncio.timeout(5):
-        while not service.leftovers():
-            await asyncio.sleep(0.001)
+    await until(lambda: len(service.leftovers()) > before)
     return reader, writer
 
 
@@ -175,19 +177,14 @@ async def test_what_began_in_time_may_not_end_after_the_close(service: Service) 
 
 async def test_at_the_close_an_upload_that_hangs_is_ended(service: Service) -> None:
     data = fresh(4_000_000)
-    service.urls.grace_ms = 0
-    service.urls.window_ms = 1000
+    service.now[0] = NOON
     _, upload = service.upload(data)
-    service.now[0] = upload.closes - 50
-    service.urls.window_ms = 1000
-    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-    path = "/" + upload.url.split("/", 3)[3]
-    headers = "".join(f"{name}: {value}\r\n" for name, value in upload.headers.items())
-    writer.write(f"PUT {path} HTTP/1.1\r\nhost: localhost:3000\r\n{headers}\r\n".encode())
-    writer.write(data[:2_000_000])
+    service.now[0] = upload.expires - 1
+    service.urls.grace_ms = 300
+    reader, writer = await begin(service, data, upload)
+    service.now[0] = upload.expires + 300
     async with asyncio.timeout(5):
-        line = await reader.readline()
-    assert line.split()[1] in (b"400", b"403")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 403 ")
     assert service.leftovers() == []
     writer.close()
 
@@ -195,9 +192,7 @@ async def test_at_the_close_an_upload_that_hangs_is_ended(service: Service) -> N
 async def test_a_client_that_goes_away_leaves_nothing(service: Service) -> None:
     _, writer = await begin(service, fresh(4_000_000))
     writer.close()
-    async with asyncio.timeout(5):
-        while service.leftovers():
-            await asyncio.sleep(0.01)
+    await until(lambda: not service.leftovers())
     assert [found async for found in service.bucket.objects()] == []
     assert service.hints == []
 
@@ -225,17 +220,12 @@ async def test_the_same_bytes_may_be_put_again_and_at_once(service: Service) -> 
 async def test_one_object_takes_only_so_many_uploads_at_once(service: Service) -> None:
     data = fresh(4_000_000)
     begun = [await begin(service, data) for _ in range(4)]
-    async with asyncio.timeout(5):
-        while len(service.leftovers()) < 4:
-            await asyncio.sleep(0.01)
     multihash, upload = service.upload(data)
     status, text = await service.put(upload.url, data, upload.headers)
     assert (status, "SlowDown" in text) == (503, True)
     for _, writer in begun:
         writer.close()
-    async with asyncio.timeout(5):
-        while service.leftovers():
-            await asyncio.sleep(0.01)
+    await until(lambda: not service.leftovers())
     assert (await service.put(upload.url, data, upload.headers))[0] == 200
     assert service.hints == [multihash]
 

@@ -1,0 +1,71 @@
+"""Log lines: what they are, and what never stands in them."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from taijitu.server import logs
+from unit.server.running import Service, fresh
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    handlers, level = logging.root.handlers[:], logging.root.level
+    stream = io.StringIO()
+    logs.configure("json", stream)
+    yield stream
+    structlog.reset_defaults()
+    logging.basicConfig(handlers=handlers, level=level, force=True)
+
+
+def events(lines: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in lines.getvalue().splitlines()]
+
+
+def test_a_line_is_one_json_object_whatever_is_in_it(lines: io.StringIO) -> None:
+    structlog.get_logger().info("two\nlines", what=b"bytes", where=object)
+    (event,) = events(lines)
+    assert event["event"] == "two\nlines"
+    assert event["level"] == "info"
+
+
+def test_a_traceback_is_a_field(lines: io.StringIO) -> None:
+    try:
+        raise RuntimeError("broken")
+    except RuntimeError:
+        structlog.get_logger().exception("failed")
+    (event,) = events(lines)
+    assert "RuntimeError: broken" in str(event["exception"])
+
+
+def test_lines_of_libraries_look_like_ours_and_their_chatter_is_left_out(
+    lines: io.StringIO,
+) -> None:
+    logging.getLogger("uvicorn.error").info("started")
+    logging.getLogger("uvicorn.error").warning("odd %s", "thing")
+    (event,) = events(lines)
+    assert (event["event"], event["logger"], event["level"]) == (
+        "odd thing",
+        "uvicorn.error",
+        "warning",
+    )
+
+
+def test_for_people_a_line_is_text(lines: io.StringIO) -> None:
+    logs.configure("console", lines)
+    structlog.get_logger().info("hello", who="alice")
+    assert "hello" in lines.getvalue()
+    assert "who=alice" in lines.getvalue()
+
+
+async def test_the_signature_of_a_url_is_never_logged(lines: io.StringIO, service: Service) -> None:
+    data = fresh(10)
+    _, upload = service.upload(data)
+    assert (await service.put(upload.url, fresh(10), upload.headers))[0] == 400
+    assert "X-Amz" not in lines.getvalue()
+    last = events(lines)[-1]
+    assert (last["event"], last["method"], last["status"]) == ("request", "PUT", 400)

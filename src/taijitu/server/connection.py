@@ -31,6 +31,25 @@ HEAD_TOO_LARGE: Final = (
 )
 
 
+class Parting:
+    """The transport as one exchange sees it: what it closes ends only when the client has read.
+
+    A socket that is closed while bytes are still coming in is reset, and the answer with it.
+    """
+
+    def __init__(self, connection: "Connection") -> None:
+        self.connection = connection
+
+    def write(self, data: bytes) -> None:
+        self.connection.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self.connection.transport.is_closing()
+
+    def close(self) -> None:
+        self.connection.part()
+
+
 class Connection(HttpToolsProtocol):
     """A connection that can be asked whether its time is over."""
 
@@ -44,7 +63,10 @@ class Connection(HttpToolsProtocol):
     linger_since: float | None = None
     """When a request with an open body was answered."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    parting = False
+    """Whether the connection ends with the body that is still coming in."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self.head_since = self.loop.time()
         if len(self.connections) > CONNECTIONS_MAX:
@@ -68,10 +90,21 @@ class Connection(HttpToolsProtocol):
         self.body_open = True
         self.linger_since = None
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", Parting(self))
 
     def on_message_complete(self) -> None:
         self.body_open = False
         super().on_message_complete()
+        if self.parting:
+            self.transport.close()
+
+    def part(self) -> None:
+        """Close; as long as a body is coming in only our side, so that the answer is not lost."""
+        if self.body_open and not self.transport.is_closing() and self.transport.can_write_eof():
+            self.parting = True
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         if self.body_open:

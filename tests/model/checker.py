@@ -52,7 +52,7 @@ def explore(
     while queue:
         world = queue.popleft()
         here = key(world)
-        wrong = next(unsound(world), None) or restless(world, rules, restful)
+        wrong = next(unsound(world, rules), None) or restless(world, rules, restful)
         if wrong:
             return Found(len(came_from), False, wrong, tuple(story(came_from, here)))
         for label, later in moves(world, rules):
@@ -76,8 +76,9 @@ def story(came_from: dict[bytes, tuple[bytes | None, str]], here: bytes | None) 
 # Sound
 
 
-def unsound(world: World) -> Iterator[str]:
+def unsound(world: World, rules: Rules, *, at_rest: bool = False) -> Iterator[str]:
     """Everything that does not fit together in this world, in words."""
+    together = at_rest or not rules.provider_is_remote
     if world.thrown_away:
         yield "an entry expired although its bytes had come in time"
     states = {path: head.state for path, head in world.heads}
@@ -94,17 +95,17 @@ def unsound(world: World) -> Iterator[str]:
                 if reserved < 0 or used < 0 or reserved + used > capacity:
                     yield f"{path}: {reserved} + {used} of {capacity}"
             case entry.Stored(attempt):
-                if not owns(allocations, path, attempt, stored=True):
+                if together and not owns(allocations, path, attempt, stored=True):
                     yield f"{path}: stored, but its room is not in use"
                 if world.bytes_here is None:
                     yield f"{path}: stored, but there are no bytes"
                 elif world.bytes_here != attempt.size:
                     yield f"{path}: stored, but the bytes are not as declared"
             case entry.Receiving(attempt):
-                if not owns(allocations, path, attempt, stored=False):
+                if together and not owns(allocations, path, attempt, stored=False):
                     yield f"{path}: receiving, but no room is set aside"
             case entry.Absent() | entry.Failed():
-                if ("allocation", *path[1:]) in allocations:
+                if together and ("allocation", *path[1:]) in allocations:
                     yield f"{path}: given up, but room is still held"
             case blob.Kept(references) | blob.Sweeping(references):
                 if references != len(allocations):
@@ -151,7 +152,7 @@ def restless(world: World, rules: Rules, restful: set[bytes]) -> str:
 
 
 def unrested(world: World, rules: Rules) -> Iterator[str]:
-    yield from unsound(world)
+    yield from unsound(world, rules, at_rest=True)
     for planned, _, task in open_tasks(world, rules):
         yield f"{task} of {planned.digest.decode()} is never done"
     needed = False

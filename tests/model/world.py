@@ -14,7 +14,7 @@ from taijitu.engine.cell import Head, Progress, untouched
 from taijitu.engine.draft import Draft
 from taijitu.ipld.cid import IDENTITY, RAW, Link
 from taijitu.kernel.codec import Transition
-from taijitu.kernel.effect import Message, Path, Task
+from taijitu.kernel.effect import Message, Path, Request, Task
 from taijitu.kernel.machine import Machine
 from taijitu.kernel.plan import NOTHING, NOTHING_DUE
 from taijitu.kernel.receipt import DONE, Ok, Receipt, failure
@@ -42,6 +42,9 @@ class Rules(NamedTuple):
     stat_waits_for_the_sweep: bool = True
     hints_are_only_hints: bool = True
     outsiders_are_kept_out: bool = True
+    provider_is_remote: bool = False
+    """The storage provider answers later, as somebody else: at least once, early, late or never
+    heard; not in the commit of the transition that asks, as it does in what ships."""
 
 
 class Budget(NamedTuple):
@@ -59,12 +62,22 @@ class Budget(NamedTuple):
     neighbour: int = 0
     """How often somebody else takes room in the same space and gives it back."""
     lost_bytes: int = 0
+    workers: int = 1
+    """How many requests to a remote provider may be on their way at once."""
 
 
 class Answer(NamedTuple):
     planned: Link
     task: int
     receipt: Receipt
+
+
+class Claimed(NamedTuple):
+    """A request that a slow worker has taken, and may carry out when nobody waits any more."""
+
+    planned: Link
+    task: int
+    request: Request
 
 
 class World(NamedTuple):
@@ -79,6 +92,7 @@ class World(NamedTuple):
     budget: Budget
     thrown_away: bool = False
     """An entry expired although its bytes had come."""
+    claimed: tuple[Claimed, ...] = ()
 
 
 class View:
@@ -87,6 +101,7 @@ class View:
     def __init__(self, world: World, rules: Rules) -> None:
         self.rules = rules
         self.heads, self.plans = dict(world.heads), dict(world.plans)
+        self.names = {claimed.planned for claimed in world.claimed}
 
     def head(self, path: Path) -> Head:
         return self.heads.get(path) or untouched(self.rules.machines, path)
@@ -103,7 +118,7 @@ class Transaction(Draft):
         super().__init__(rules.machines, {}, self.view_of, world.now, self.name)
 
     def name(self, transition: Transition) -> tuple[Link, bytes]:
-        taken = {*self.view_of.plans, *self.plans}
+        taken = {*self.view_of.plans, *self.plans, *self.view_of.names}
         for number in range(99):
             link = link_named(f"{'/'.join(transition.path)}#{number}")
             if link not in taken:
@@ -112,6 +127,13 @@ class Transaction(Draft):
 
     def is_current(self, planned: Link) -> bool:
         return super().is_current(planned) or not self.rules.fence
+
+    def answer(self, task: Task) -> Receipt | None:
+        return None if is_remote(task, self.rules) else super().answer(task)
+
+
+def is_remote(task: Task, rules: Rules) -> bool:
+    return rules.provider_is_remote and task.actor == "storage provider"
 
 
 def start(rules: Rules, capacity: int, spaces: tuple[str, ...], budget: Budget) -> World:
@@ -159,11 +181,32 @@ def clients(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
 def tasks(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     if len(world.answers) >= world.budget.answers:
         return
+    yield from remote(world, rules)
     for planned, index, task in open_tasks(world, rules):
+        if is_remote(task, rules):
+            continue
         for label, later, receipt in act(world, rules, task):
             answer = Answer(planned, index, receipt)
             if answer not in world.answers:
                 yield f"{label}", later._replace(answers=(*world.answers, answer))
+
+
+def remote(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
+    """What a remote provider is asked: a worker takes the request, and carries it out later."""
+    for number, (planned, index, request) in enumerate(world.claimed):
+        rest = world._replace(claimed=cut(world.claimed, number))
+        transaction = Transaction(rest, rules)
+        receipt = transaction.ask(request)
+        later = committed(rest, rules, transaction)
+        answer = Answer(planned, index, receipt)
+        if planned in dict(later.plans) and answer not in later.answers:
+            later = later._replace(answers=(*later.answers, answer))
+        yield f"the provider does {request}", later
+    if len(world.claimed) < world.budget.workers:
+        for planned, index, task in open_tasks(world, rules):
+            if isinstance(task, Request) and is_remote(task, rules):
+                claimed = (*world.claimed, Claimed(planned, index, task))
+                yield f"a worker takes {task}", world._replace(claimed=claimed)
 
 
 def open_tasks(world: World, rules: Rules) -> Iterator[tuple[Link, int, Task]]:
@@ -314,7 +357,10 @@ def key(world: World) -> bytes:
         for planned, progress in world.plans
     ]
     answers = sorted((a.planned.data, a.task, repr(a.receipt)) for a in world.answers)
-    rest = (world.now, world.bytes_here, sorted(world.urls), answers, world.taken, world.budget)
+    rest = (
+        *(world.now, world.bytes_here, sorted(world.urls), answers, world.taken, world.budget),
+        world.claimed,
+    )
     return msgspec.msgpack.encode((heads, plans, rest), enc_hook=lambda link: link.data)
 
 

@@ -206,7 +206,7 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
             return join(state, message)
 
         case Exceed(at, why), Active(attempt, _, _, closes):
-            return become(ExceedsLimit(attempt, why), *turn_away(attempt, closes, at))
+            return become(ExceedsLimit(attempt, why), turn_away(attempt, closes, at))
         case Exceed(), Absent() | Receiving() | Stored() | Failed():
             return stay(state)
 
@@ -219,21 +219,21 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
 
         case Put(at, size), (Active() | Receiving()) if size != state.attempt.size:
             mismatch = SizeMismatch(state.attempt, size)
-            return become(mismatch, *give_up(state.attempt, state.closes, at))
+            return become(mismatch, give_up(state.attempt, state.closes, at))
         case Put(), Active(attempt, faces) | Receiving(attempt, faces):
             return become(Stored(attempt, faces, state.closes), commit(attempt))
         case Put(), Absent() | Stored() | Failed():
             return stay(state)
 
         case Expire(at), Receiving(attempt, closes=closes):
-            return become(Expired(attempt), *give_up(attempt, closes, at))
+            return become(Expired(attempt), give_up(attempt, closes, at))
         case Expire(), Absent() | Active() | Stored() | Failed():
             return stay(state)
 
         case Fail(at, why), Active(attempt, _, _, closes):
-            return become(Unavailable(attempt, why), *give_up(attempt, closes, at))
+            return become(Unavailable(attempt, why), give_up(attempt, closes, at))
         case Fail(at, why), Stored(attempt, _, closes):
-            return become(Lost(attempt, why), *give_up(attempt, closes, at), alarm(attempt, why))
+            return become(Lost(attempt, why), give_up(attempt, closes, at), alarm(attempt, why))
         case Fail(), Absent() | Receiving() | Failed():
             return stay(state)
 
@@ -289,21 +289,22 @@ def commit(attempt: Attempt) -> Effect:
     return Commit(attempt.space, attempt.multihash, attempt.id, attempt.number)
 
 
-def give_up(attempt: Attempt, closes: int, at: int) -> tuple[Effect, ...]:
+def give_up(attempt: Attempt, closes: int, at: int) -> Effect:
     """The room is free at once; the bytes are swept when no URL can bring them any more.
 
     The sweep knows that `at` has passed too: bytes may have come by a URL of an earlier attempt.
     """
-    return (
-        Release(attempt.space, attempt.multihash, attempt.id, attempt.number),
-        Sleep(closes) >> Sweep(attempt.multihash, max(closes, at)),
-    )
+    sweep = Sweep(attempt.multihash, max(closes, at))
+    return release(attempt) >> Sleep(closes) >> sweep
 
 
-def turn_away(attempt: Attempt, closes: int, at: int) -> tuple[Effect, ...]:
+def turn_away(attempt: Attempt, closes: int, at: int) -> Effect:
     """As `give_up`; but who had neither room nor a URL leaves nothing behind to sweep."""
-    release, sweep = give_up(attempt, closes, at)
-    return (release, sweep) if closes else (release,)
+    return give_up(attempt, closes, at) if closes else release(attempt)
+
+
+def release(attempt: Attempt) -> Effect:
+    return Release(attempt.space, attempt.multihash, attempt.id, attempt.number)
 
 
 def alarm(attempt: Attempt, why: str) -> Effect:
@@ -341,7 +342,7 @@ def let_go(state: Active | Receiving | Stored, remove: Remove) -> Step[AnyState]
     if faces:
         return amend(with_faces(state, faces), reply)
     absent = Absent(state.attempt.number)
-    return become(absent, *give_up(state.attempt, state.closes, remove.at), reply=reply)
+    return become(absent, give_up(state.attempt, state.closes, remove.at), reply=reply)
 
 
 def with_faces(state: Active | Receiving | Stored, faces: tuple[Face, ...]) -> AnyState:

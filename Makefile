@@ -33,7 +33,7 @@ sync = if [ -x $(BIN)/uv ]; then $(UVP) sync $(HERE) --require-hashes $(1); \
 	else $(PIP) install --require-hashes -r $(1); fi
 install_project = $(call install,--no-deps --no-build-isolation --editable .)
 
-.PHONY: help setup serve demo test check format locks clean
+.PHONY: help setup serve demo test test-full check format locks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -48,6 +48,9 @@ demo: $(RUN) ## watch one file go through the whole machine; leaves nothing behi
 
 test: $(DEV) $(NPM) ## run the tests (TESTS="tests/unit -k cid" runs some of them)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+
+test-full: $(DEV) $(NPM) ## run the tests that take minutes: larger explorations, more crashes
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) -m full $(TESTS)
 
 check: $(DEV) $(NODE) ## lint, format, types, imports
 	@failed=; for each in "ruff check" "ruff format --check" pyright "lint-imports --no-logo"; do \

@@ -8,16 +8,18 @@ durable; the suite opens it again only in `DurableEngineContract`.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from taijitu.engine.actor import Assignment
+from taijitu.engine.actor import Assignment, View
 from taijitu.engine.engine import Outcome
 from taijitu.engine.storage import Batch, Storage, TaskKey
 from taijitu.ipld.cid import Link, link_to
-from taijitu.kernel.effect import tag
+from taijitu.kernel.effect import Task, tag
 from taijitu.kernel.failures import Contention, Fault, HeadMoved
 from taijitu.kernel.machine import State
 from taijitu.kernel.receipt import DONE, Ok, Receipt
@@ -45,14 +47,19 @@ class Flaky:
         await self.storage.commit(batch)
         self.batches.append(batch)
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.storage, name)
 
+    @property
+    def port(self) -> Storage:
+        """This, as the storage that it stands for."""
+        return cast(Storage, self)
 
-class EngineContract:
+
+class EngineContract(ABC):
+    @abstractmethod
     async def open(self, place: Path) -> Storage:
         """A storage at `place`, an empty folder the first time."""
-        raise NotImplementedError(place)
 
     @pytest.fixture
     async def storage(self, tmp_path: Path) -> AsyncIterator[Flaky]:
@@ -62,7 +69,7 @@ class EngineContract:
 
     @pytest.fixture
     async def world(self, storage: Flaky) -> AsyncIterator[SimulatedWorld]:
-        async with SimulatedWorld(storage).running() as world:
+        async with SimulatedWorld(storage.port).running() as world:
             await world.provision("alice", ROOM)
             yield world
 
@@ -112,7 +119,7 @@ class EngineContract:
         assert await world.ledger("alice") == (ROOM, 0, 0)
 
     async def test_what_another_process_wrote_is_seen(self, storage: Flaky) -> None:
-        one, other = SimulatedWorld(storage), SimulatedWorld(storage)
+        one, other = SimulatedWorld(storage.port), SimulatedWorld(storage.port)
         await one.provision("alice", ROOM)
         await other.provision("alice", 2 * ROOM)
         assert await other.ledger("alice") == (2 * ROOM, 0, 0)
@@ -335,10 +342,10 @@ class Troubled:
         self.troubles = troubles
         self.answer = answer
 
-    def prompt(self, *_: object) -> Receipt | None:
+    def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
         return None
 
-    async def run(self, _: Assignment) -> Receipt | None:
+    async def run(self, assignment: Assignment) -> Receipt | None:
         if self.troubles:
             raise self.troubles.pop(0)
         return self.answer

@@ -13,8 +13,8 @@ import pytest
 
 from support.client import Car, Client, Inside, Space, random_car, talking_to
 from support.eventually import eventually
-from support.service import Service, running
-from taijitu.ipld.cid import Link
+from support.service import Serve, Service, running
+from taijitu.ipld.cid import CAR, Link, link_to
 
 CAPACITY = 100_000
 """Bytes of a space that nobody has provisioned."""
@@ -39,6 +39,14 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
 
 
 @pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
+    """A service whose uploads have time enough, and not much more."""
+    settings = {"TAIJITU_UPLOAD_WINDOW": "3", "TAIJITU_UPLOAD_GRACE": "0"}
+    with running(Service(tmp_path_factory.mktemp("brief") / "data", settings)) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
     """A service whose uploads are not over while a test runs."""
     settings = {"TAIJITU_SPACE_CAPACITY": str(CAPACITY)}
@@ -55,6 +63,12 @@ async def client(patient: Service) -> AsyncGenerator[Client]:
 @pytest.fixture
 async def hasty_client(hasty: Service) -> AsyncGenerator[Client]:
     async with talking_to(hasty) as client:
+        yield client
+
+
+@pytest.fixture
+async def brief_client(brief: Service) -> AsyncGenerator[Client]:
+    async with talking_to(brief) as client:
         yield client
 
 
@@ -124,6 +138,19 @@ async def test_an_upload_that_is_set_aside_counts_like_one_that_is_stored(alice:
     assert refused["name"] == "InsufficientStorage"
 
 
+async def test_a_space_that_is_not_provisioned_is_not_opened_by_asking(serve: Serve) -> None:
+    service = serve(TAIJITU_PROVISION="closed")
+    async with talking_to(service) as client:
+        alice, car = client.space("alice"), random_car()
+        error = (await alice.add(car))["error"]
+        assert error["name"] == "InsufficientStorage"
+        assert error["message"] == f"{alice.did} has no storage provider"
+        assert (await alice.info())["error"]["name"] == "SpaceUnknown"
+        assert await client.admin("spaces") == []
+        await client.admin("provision", space=alice.did, capacity=car.size)
+        assert (await alice.add(car))["ok"]["status"] == "upload"
+
+
 # Bytes that are here already
 
 
@@ -154,22 +181,27 @@ async def test_an_upload_under_way_is_joined_and_not_charged_again(alice: Space)
     assert await alice.usage() == holds(reserved=car.size)
 
 
-async def test_shared_bytes_stay_until_the_last_space_lets_go(
-    hasty_client: Client, hasty: Service
-) -> None:
-    alice, bob = hasty_client.space("alice"), hasty_client.space("bob")
-    car = random_car()
-    Inside(hasty.data).bring(car)
-    assert (await alice.add(car))["ok"]["status"] == "done"
+async def test_shared_bytes_stay_until_the_last_space_lets_go(brief_client: Client) -> None:
+    alice, bob, car = brief_client.space("alice"), brief_client.space("bob"), random_car()
+    await alice.store(car)
     assert (await bob.add(car))["ok"]["status"] == "done"
 
     await alice.remove(car)
-    assert await alice.usage() == holds()
-    assert await hasty_client.fetch(car.link) == car.data
+    assert (await alice.usage())["used"] == 0
+    assert await brief_client.fetch(car.link) == car.data
 
     await bob.remove(car)
-    await gone(hasty_client, car.link)
-    assert not Inside(hasty.data).place_of(car).exists()
+    await gone(brief_client, car.link)
+    assert (await bob.usage())["used"] == 0
+    assert not Inside(brief_client.service.data).place_of(car).exists()
+
+
+async def test_no_bytes_at_all_can_be_stored_too(alice: Space) -> None:
+    nothing = Car(link_to(b"", CAR), b"")
+    await alice.store(nothing)
+    assert await alice.place(nothing) == "Stored"
+    assert await alice.usage() == holds(entries=1)
+    assert await alice.client.fetch(nothing.link) == b""
 
 
 # Time
@@ -232,22 +264,19 @@ async def test_bytes_that_nobody_told_us_of_are_found_before_the_upload_expires(
 
 
 async def test_bytes_that_come_by_a_live_url_after_removal_are_swept(
-    tmp_path_factory: pytest.TempPathFactory,
+    brief_client: Client,
 ) -> None:
-    settings = {"TAIJITU_UPLOAD_WINDOW": "3", "TAIJITU_UPLOAD_GRACE": "0"}
-    with running(Service(tmp_path_factory.mktemp("swept") / "data", settings)) as service:
-        async with talking_to(service) as client:
-            alice, car = client.space("alice"), random_car()
-            added = (await alice.add(car))["ok"]
-            await alice.remove(car)
-            assert (await alice.usage())["reserved"] == 0
-            assert await client.put(added, car.data) == 200
-            assert await client.fetch(car.link) == car.data
+    alice, car = brief_client.space("alice"), random_car()
+    added = (await alice.add(car))["ok"]
+    await alice.remove(car)
+    assert (await alice.usage())["reserved"] == 0
+    assert await brief_client.put(added, car.data) == 200
+    assert await brief_client.fetch(car.link) == car.data
 
-            await gone(client, car.link)
-            assert list(Inside(service.data).files()) == []
-            assert await alice.place(car) == "Absent"
-            assert (await alice.usage())["used"] == 0
+    await gone(brief_client, car.link)
+    assert not Inside(brief_client.service.data).place_of(car).exists()
+    assert await alice.place(car) == "Absent"
+    assert (await alice.usage())["used"] == 0
 
 
 # Sizes that are not true

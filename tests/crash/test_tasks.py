@@ -26,6 +26,8 @@ PATIENCE = 15
 
 DYING = Path(__file__).with_name("dying.py")
 HASTY = {"TAIJITU_UPLOAD_WINDOW": "1", "TAIJITU_UPLOAD_GRACE": "1"}
+BRIEF = {"TAIJITU_UPLOAD_WINDOW": "3", "TAIJITU_UPLOAD_GRACE": "0"}
+"""Time enough for an upload, and not much more."""
 
 
 class Mortal(Service):
@@ -71,6 +73,11 @@ def mortal(tmp_path: Path) -> Generator[Mortal]:
 @pytest.fixture
 def hasty(tmp_path: Path) -> Generator[Mortal]:
     yield from ending(Mortal(tmp_path / "data", HASTY))
+
+
+@pytest.fixture
+def brief(tmp_path: Path) -> Generator[Mortal]:
+    yield from ending(Mortal(tmp_path / "data", BRIEF))
 
 
 def ending(service: Mortal) -> Generator[Mortal]:
@@ -133,21 +140,20 @@ async def test_an_upload_expires_after_a_restart_although_its_timer_died(hasty: 
 
 
 async def test_bytes_are_swept_after_a_restart_although_their_deletion_died(
-    mortal: Mortal,
+    brief: Mortal,
 ) -> None:
-    await mortal.start_dying_at("s3/delete")
-    inside = Inside(mortal.data)
-    async with talking_to(mortal) as client:
+    await brief.start_dying_at("s3/delete")
+    inside = Inside(brief.data)
+    async with talking_to(brief) as client:
         alice, car = client.space("alice"), random_car()
-        inside.bring(car)
-        assert (await alice.add(car))["ok"]["status"] == "done"
+        await alice.store(car)
         await alice.remove(car)
-        await mortal.wait_for_its_death("s3/delete")
-        assert opened(mortal) == {"s3/delete"}
+        await brief.wait_for_its_death("s3/delete")
+        assert opened(brief) == {"s3/delete"}
         assert inside.place_of(car).exists()
 
-        mortal.start()
-        await carried_out(mortal, "s3/delete")
+        brief.start()
+        await carried_out(brief, "s3/delete")
         assert list(inside.files()) == []
         assert await client.fetch(car.link) is None
         await holds(alice)

@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from time import time
@@ -145,7 +146,8 @@ class Client:
     ) -> Reply:
         """One request; the URL goes out as it is spelled."""
         where = URL(url, encoded=True)
-        async with self.http.request(method, where, data=body, headers=headers, **more) as answer:
+        data = None if body is None else BytesIO(body)
+        async with self.http.request(method, where, data=data, headers=headers, **more) as answer:
             return Reply(answer.status, answer.headers, await answer.read())
 
     def receipts_in(self, body: bytes) -> dict[Link, Receipt]:

@@ -1,0 +1,47 @@
+"""One service for each file of hostile requests, and the proof that they leave no trace in it."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import pytest
+
+from support.client import Car, Client, Inside, Space, random_car, talking_to
+from support.service import Service
+
+
+@dataclass(frozen=True)
+class Target:
+    """What there is to spoil: a space with one CAR stored and one on its way."""
+
+    space: Space
+    stored: Car
+    awaited: Car
+
+    @property
+    def client(self) -> Client:
+        return self.space.client
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncGenerator[Client]:
+    async with talking_to(service) as client:
+        yield client
+
+
+@pytest.fixture
+async def target(client: Client) -> Target:
+    alice, stored, awaited = client.space("alice"), random_car(), random_car()
+    await alice.store(stored)
+    await alice.add(awaited)
+    return Target(alice, stored, awaited)
+
+
+@pytest.fixture
+async def untouched(target: Target, service: Service) -> AsyncGenerator[Target]:
+    """The target. When the test is over nothing may have changed: no cell, task or receipt in the
+    database, no file among the bytes, no total of a space."""
+    inside = Inside(service.data)
+    before = inside.everything(), await target.client.admin("spaces")
+    yield target
+    assert (inside.everything(), await target.client.admin("spaces")) == before
+    assert await target.client.fetch(target.stored.link) == target.stored.data

@@ -125,8 +125,8 @@ class Transaction(Draft):
                 return link, b""
         raise AssertionError("too many live plans")
 
-    def is_current(self, planned: Link) -> bool:
-        return super().is_current(planned) or not self.rules.fence
+    def is_heard(self, planned: Link, progress: Progress) -> bool:
+        return super().is_heard(planned, progress) or not self.rules.fence
 
     def answer(self, task: Task) -> Receipt | None:
         return None if is_remote(task, self.rules) else super().answer(task)

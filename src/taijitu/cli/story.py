@@ -33,8 +33,8 @@ HIDDEN: Final = frozenset(
 SIZES: Final = frozenset(("size", "capacity", "found"))
 """Fields that are a number of bytes."""
 
-TIMES: Final = range(10**12, 10**13)
-"""Numbers that can only be a time, in ms since 1970: from 2001 to 2286."""
+TIME_MIN, TIME_MAX = 10**12, 10**13
+"""Numbers between these can only be a time, in ms since 1970: from 2001 to 2286."""
 
 INDENT: Final = 14
 """Columns before what a line says."""
@@ -102,7 +102,7 @@ def task_told(name: str, task: Mapping[str, Any]) -> Iterable[Text]:
     said = [fate] if fate else []
     if task["value"] is not None:
         said = outcome(task["value"])
-    elif task["fate"] == "open" and task["ready_at"] in TIMES:
+    elif task["fate"] == "open" and is_time(task["ready_at"]):
         said = [f"due {shown('', task['ready_at'])}"]
     if task["tries"]:
         times = words.count(task["tries"], "time", "times")
@@ -148,9 +148,13 @@ def shown(name: str, value: str | int) -> str:
         return f"{name} {value}"
     if name in SIZES:
         return f"{value:,} bytes"
-    if value in TIMES:
+    if is_time(value):
         return f"{name} {words.moment(value).removesuffix('.000')}".strip()
     return f"{name} {value:,}"
+
+
+def is_time(value: object) -> bool:
+    return isinstance(value, int) and TIME_MIN <= value < TIME_MAX
 
 
 def field(name: str, value: str) -> Text:

@@ -95,9 +95,10 @@ def untouched(machines: Machines, path: Path) -> Head:
 
 def path_text(path: Path) -> str:
     """A path as storage keeps it. Raises `Bug` for a segment that would make it ambiguous."""
-    if not path or not all(segment and "/" not in segment for segment in path):
+    text = "/".join(path)
+    if not path or "" in path or text.count("/") != len(path) - 1:
         raise Bug(f"not a path: {path!r}")
-    return "/".join(path)
+    return text
 
 
 def path_from(text: str) -> Path:

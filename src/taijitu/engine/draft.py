@@ -110,9 +110,9 @@ class Draft:
             self.found_plans[planned] = progress
         return progress
 
-    def is_current(self, planned: Link) -> bool:
+    def is_heard(self, planned: Link, progress: Progress) -> bool:
         """The fence: a plan is heard only while it is the current plan of its cell."""
-        return self.head(self.progress(planned).path).planned == planned
+        return self.head(progress.path).planned == planned
 
     # Writing
 
@@ -180,23 +180,26 @@ class Draft:
         """Do all that a plan asks for and that needs no waiting. Answers the error of a pipeline
         that failed and sends nothing, if there is one: whoever asked for it is refused."""
         for _ in range(ROUNDS_MAX):
-            question = self.due(planned)
-            if not self.advance(planned, question):
-                return failure_of(self.progress(planned), question)
+            progress = self.progress(planned)
+            question = progress.due(self.is_heard(planned, progress))
+            if not self.advance(planned, progress, question):
+                return failure_of(progress, question) if question.failed else None
         raise Bug(f"a plan of {path_text(self.progress(planned).path)} does not come to rest")
 
-    def advance(self, planned: Link, question: Due) -> bool:
+    def advance(self, planned: Link, progress: Progress, question: Due) -> bool:
         """Deliver one message, or settle every task that can be settled at once."""
         for pipeline in question.messages:
             self.deliver(planned, pipeline)
             return True
-        moved = False
+        settled = progress
         for index in question.tasks:
-            receipt = self.answer(self.task(planned, index))
+            receipt = self.answer(complete(progress, index))
             if receipt is not None:
-                self.plans[planned] = self.progress(planned).with_receipt(index, receipt)
-                moved = True
-        return moved
+                settled = settled.with_receipt(index, receipt)
+        if settled is progress:
+            return False
+        self.plans[planned] = settled
+        return True
 
     def deliver(self, planned: Link, pipeline: int) -> None:
         progress = self.progress(planned)
@@ -233,7 +236,8 @@ class Draft:
         return complete(self.progress(planned), index)
 
     def due(self, planned: Link) -> Due:
-        return self.progress(planned).due(self.is_current(planned))
+        progress = self.progress(planned)
+        return progress.due(self.is_heard(planned, progress))
 
     # What comes out
 

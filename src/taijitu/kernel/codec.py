@@ -12,7 +12,7 @@ that is not known raises `UnknownVersion`; nothing is ever guessed.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -103,7 +103,8 @@ def plain(value: Any) -> dict[str, Any]:
     """A record as a map of what a block can hold."""
     if isinstance(value, Task):
         return encode_task(value)
-    return cast(dict[str, Any], _lists(msgspec.to_builtins(value, builtin_types=PLAIN)))
+    fields = msgspec.to_builtins(value, builtin_types=PLAIN)
+    return cast(dict[str, Any], _lists(fields) if _may_hold_tuples(value.__class__) else fields)
 
 
 def decode_message(machine: Machine, value: dict[str, Any], at: int) -> Message | Request:
@@ -234,6 +235,14 @@ def _decode_value(kind: Any, value: Any) -> Any:
     if isinstance(decoded, Await):
         return decoded
     return msgspec.convert(value, kind, builtin_types=(bytes,))
+
+
+@lru_cache(maxsize=256)
+def _may_hold_tuples(kind: Any) -> bool:
+    """Whether a value of this type may have a tuple in it, so that `_lists` has work to do."""
+    if isinstance(kind, type) and issubclass(kind, Record):
+        return any(_may_hold_tuples(hint) for hint in get_type_hints(kind).values())
+    return kind is Any or get_origin(kind) is tuple or any(map(_may_hold_tuples, get_args(kind)))
 
 
 @lru_cache(maxsize=256)

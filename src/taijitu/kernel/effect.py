@@ -10,6 +10,7 @@ Data flows by reference: a field may be `Await(task, "url")` instead of a value,
 from that task's output when the message is delivered or the task is started.
 """
 
+from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from taijitu.kernel.record import Record
@@ -100,12 +101,16 @@ class Send(Effect):
 
 def send(message: type[Message], **fields: Any) -> Send:
     """A template of `message`. The engine adds `at` when it delivers it."""
-    known = message.__struct_fields__
-    unknown = fields.keys() - set(known)
-    missing = [name for name in required(message) if name not in fields and name != "at"]
-    if unknown or missing:
-        raise TypeError(f"{message.__name__} has fields {known}, not {sorted(fields)}")
-    return Send(tag(message), tuple(sorted(fields.items())))
+    return Send(tag_of_template(message, frozenset(fields)), tuple(sorted(fields.items())))
+
+
+@lru_cache(maxsize=1024)
+def tag_of_template(message: type[Message], given: frozenset[str]) -> str:
+    """The tag of `message`. Raises `TypeError` if a template of it cannot have these fields."""
+    missing = set(required(message)) - given - {"at"}
+    if missing or given - set(message.__struct_fields__):
+        raise TypeError(f"{message.__name__} has fields {message.__struct_fields__}, not {given}")
+    return tag(message)
 
 
 def required(record: type[Record]) -> tuple[str, ...]:

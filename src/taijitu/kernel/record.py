@@ -10,5 +10,8 @@ class RecordMeta(StructMeta):
     """Makes `frozen` the default, so that no class line has to say it."""
 
 
-class Record(Struct, metaclass=RecordMeta, frozen=True):
-    """A frozen value: compared, hashed, matched and encoded by its fields."""
+class Record(Struct, metaclass=RecordMeta, frozen=True, gc=False):
+    """A frozen value: compared, hashed, matched and encoded by its fields.
+
+    Values are made from values, so they cannot hold themselves and need no search for cycles.
+    """

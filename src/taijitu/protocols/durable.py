@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from taijitu.engine.engine import Engine
-from taijitu.engine.engine import Outcome as Transacted
 from taijitu.ipld.cid import Link, link_to
 from taijitu.kernel import receipt as kernel
 from taijitu.kernel.effect import Message, Path
@@ -26,6 +25,7 @@ from taijitu.protocols.execution import (
     issue,
 )
 from taijitu.ucan import receipt as receipts
+from taijitu.ucan.receipt import Receipt
 from taijitu.ucan.signer import Signer
 
 ANSWER_MS_MAX: Final = 10_000
@@ -48,27 +48,29 @@ class Durable:
         """Let a cell hear `message`; answer once `answer` has one. Raises `NotReady`."""
         engine, cause = self.engine, invocation.link
 
+        issued: Receipt | None = None
+
         def conclude(state: State, reply: kernel.Receipt) -> bytes | None:
+            nonlocal issued
             outcome = answer(state, reply)
-            return None if outcome is None else issue(self.signer, cause, outcome).data
+            issued = None if outcome is None else issue(self.signer, cause, outcome)
+            return None if issued is None else issued.data
 
         until = engine.now() + ANSWER_MS_MAX
         done = await engine.transact(path, message, cause=cause, conclude=conclude)
         while done.receipt is None and engine.now() < until:
             await engine.changed(path, done.head, until)
             done = await engine.conclude(path, cause, conclude)
-        return recorded_in(done)
+        if done.receipt is None:
+            raise NotReady
+        if issued is not None and issued.data == done.receipt:
+            return Recorded(issued)
+        return recorded(done.receipt)
 
     async def recorded(self, invocation: Link) -> Recorded | None:
         """The receipt that an invocation got before."""
         data = await self.engine.receipt(invocation)
         return None if data is None else recorded(data)
-
-
-def recorded_in(done: Transacted) -> Recorded:
-    if done.receipt is None:
-        raise NotReady
-    return recorded(done.receipt)
 
 
 def recorded(data: bytes) -> Recorded:

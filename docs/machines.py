@@ -1,4 +1,4 @@
-"""Writes `reference/machines.md`: the machines of the service, as they answer.
+"""Writes `reference/machines.md`, and the chart in the README: the machines, as they answer.
 
 python docs/machines.py            write it
 python docs/machines.py --check    fail if it is not what the machines say
@@ -16,6 +16,8 @@ from taijitu.kernel.table import AMENDED, NOTHING, REFUSED, as_markdown, table
 from taijitu.machines import MACHINES
 
 PAGE = Path(__file__).parent / "reference" / "machines.md"
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- the chart of entry -->\n", "<!-- end of chart -->\n"
 
 HEAD = f"""\
 # The machines
@@ -39,6 +41,14 @@ circle, is where a cell begins. What leaves a dashed box leaves every state in i
 
 def page() -> str:
     return HEAD + "".join(section(machine) for machine in MACHINES.values())
+
+
+def pages() -> dict[Path, str]:
+    """What each file should say."""
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    drawn = f"```mermaid\n{mermaid(whole(MACHINES['entry']))}```\n"
+    return {PAGE: page(), README: before + BEGIN + drawn + END + after}
 
 
 def section(machine: Machine) -> str:
@@ -88,15 +98,13 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         sys.stderr.write(f"{__doc__}\n")
         return 2
-    text = page()
-    if not arguments:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"{PAGE.name} is not what the machines say: run python docs/machines.py\n")
-    return 1
+    stale = [path for path, text in pages().items() if path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if arguments:
+            sys.stderr.write(f"{path.name} is not what the machines say: run {__file__}\n")
+        else:
+            path.write_text(pages()[path], encoding="utf-8")
+    return 1 if stale and arguments else 0
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def listed() -> str:
     from taijitu.machines import MACHINES
 
     aliases = {name: alias for alias, name in ALIASES.items()}
-    return words.columns(
+    return words.paragraphs(
         [(aliases.get(name, name), subject(machine)) for name, machine in MACHINES.items()]
     )
 

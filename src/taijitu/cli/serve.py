@@ -1,6 +1,7 @@
 """`taijitu serve`: run the service here."""
 
 import asyncio
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ def serve() -> None:
 
     loaded = configuration.load()
     logs.configure(loaded.config.log)
+    calm_the_collector()
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     try:
@@ -31,6 +33,16 @@ def serve() -> None:
             runner.run(run(loaded.config, ready=greet))
     except CannotStart as why:
         raise running_already(loaded.config, why) from None
+    if sys.stdout.isatty():
+        print("\n  taijitu has stopped.")
+
+
+def calm_the_collector() -> None:
+    """Values here hold no cycles, so looking for some is mostly in vain: do it rarely, and never
+    in what was loaded at start."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def running_already(config: Config, why: CannotStart) -> CannotStart:
@@ -63,7 +75,7 @@ def greet(installation: "Installation") -> None:
     {"spaces":8}{spaces_sentence(settings)}
 
   Try it:   taijitu demo        watch a file go through the whole machine
-            taijitu env node    code for the JavaScript client; also: w3, storacha
+            taijitu env node    code for the JavaScript client
             curl {settings.public_url}/version
 
   Ctrl-C stops it.

@@ -58,19 +58,17 @@ def count(number: int, one: str, many: str) -> str:
 
 
 def columns(rows: Sequence[tuple[str, str]]) -> str:
-    """Names and values, one pair a line, the values below each other. Long texts go on below."""
+    """Names and values, one pair a line, the values below each other."""
     width = max((len(name) for name, _ in rows), default=0)
-    indent = " " * (width + 2)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
+
+
+def paragraphs(rows: Sequence[tuple[str, str]]) -> str:
+    """The same for sentences, which go on below where they are longer than a line."""
+    indent = " " * (max((len(name) for name, _ in rows), default=0) + 2)
     return "\n".join(
-        textwrap.fill(
-            value,
-            WIDTH,
-            initial_indent=f"{name:{width}}  ",
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for name, value in rows
+        textwrap.fill(text, WIDTH, initial_indent=f"{name:{len(indent)}}", subsequent_indent=indent)
+        for name, text in rows
     )
 
 

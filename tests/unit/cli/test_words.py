@@ -58,8 +58,13 @@ def test_one_is_told_apart_from_many() -> None:
     assert words.count(0, "entry", "entries") == "0 entries"
 
 
-def test_columns_stand_below_each_other_and_long_texts_go_on_below() -> None:
-    text = words.columns([("a", "x"), ("long", "word " * 20)])
+def test_columns_stand_below_each_other_and_are_as_they_were_given() -> None:
+    path = "/a  folder/" + "x y " * 40
+    assert words.columns([("a", "x"), ("long", path)]) == f"a     x\nlong  {path}"
+
+
+def test_sentences_go_on_below_where_they_are_longer_than_a_line() -> None:
+    text = words.paragraphs([("a", "x"), ("long", "word " * 20)])
     first, second, third = text.splitlines()
     assert first == "a     x"
     assert second.startswith("long  word")

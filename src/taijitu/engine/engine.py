@@ -166,6 +166,10 @@ class Engine:
             except Unread as missing:
                 await self.newest.load(missing)
 
+    async def settled(self) -> None:
+        """Wait until everything that was accepted before is durable: then lists show it."""
+        await self.committer.settled()
+
     async def peek(self, path: Path) -> State:
         """The state that the next transaction would see: it may not be durable yet, so it may
         decide what to ask for, and never what to answer."""

@@ -4,8 +4,8 @@
           │                   │                    │                 │            │
           └───────────────────┴────── an `error` receipt ────────────┴────────────┘
 
-Law: every final outcome is a receipt. Only what is not final is raised: `NotReady` (ask again)
-and `MalformedInvocation` (the message itself is at fault). The order of the checks is ucanto's.
+Law: every final outcome is a receipt. Only what is not final is raised: `NotReady` (ask again), a
+`Fault` (the world did not answer: ask again) and `MalformedInvocation` (the message is at fault). The order of the checks is ucanto's.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from taijitu.ipld.cid import Link
 from taijitu.ipld.dagcbor import EncodeError
+from taijitu.kernel.failures import Fault
 from taijitu.kernel.record import Record
 from taijitu.ucan import receipt
 from taijitu.ucan.authorize import Authorization, Unauthorized, authorize
@@ -264,7 +265,7 @@ async def _handle(
     )
     try:
         return await provider.handle(request)
-    except NotReady:
+    except (NotReady, Fault):
         raise
     except Exception as error:
         service.raised(invocation.link, error)

@@ -93,6 +93,7 @@ class Store:
             return position
         if nb.pre and position is None:
             return Ok({"size": 0, "results": []})
+        await self.engine.settled()
         where = {"newer_than" if nb.pre else "older_than": position}
         page = await self.engine.storage.listing(
             list_of(invocation.resource, "store"), **where, limit=size

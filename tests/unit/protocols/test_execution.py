@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from taijitu.ipld.cid import Link, link_to
+from taijitu.kernel.failures import Fault
 from taijitu.protocols.capabilities import STORE_ADD, STORE_LIST
 from taijitu.protocols.execution import (
     CAUSE_LENGTH_MAX,
@@ -165,6 +166,11 @@ async def test_what_a_handler_raises_is_told_without_its_stack() -> None:
         "message": 'service handler {can: "store/add"} error: boom',
     }
     assert raised == [(asked.link, problem)]
+
+
+async def test_a_world_that_does_not_answer_is_no_outcome() -> None:
+    with pytest.raises(Fault, match="the disk is full"):
+        await run(serving(Handler(Fault("the disk is full"))), saying(ask(space)))
 
 
 async def test_what_a_handler_raises_is_cut() -> None:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
+from urllib.parse import quote
 
 from taijitu.kernel.record import Record
 from taijitu.server import settings
@@ -218,6 +219,7 @@ def assemble(reader: Reader, folder: Path) -> Config:
     port = reader.get("port", settings.port, 3000)
     public_url = reader.get("public_url", settings.origin, url_of(host, port))
     provision: Provision = "open" if is_loopback(host) else "closed"
+    place = quote(str(data))
     return Config(
         data=data,
         key=secret(reader.get("key", settings.text, "")),
@@ -226,9 +228,9 @@ def assemble(reader: Reader, folder: Path) -> Config:
         port=port,
         public_url=public_url,
         database_url=Secret(
-            reader.get("database_url", settings.database_url, f"sqlite:///{data}/taijitu.db")
+            reader.get("database_url", settings.database_url, f"sqlite://{place}/taijitu.db")
         ),
-        bucket_url=reader.get("bucket_url", settings.bucket_url, f"file://{data}/blobs"),
+        bucket_url=reader.get("bucket_url", settings.bucket_url, f"file://{place}/blobs"),
         provision=reader.get("provision", settings.provision, provision),
         space_capacity=reader.get("space_capacity", settings.size, 10 * GIB),
         blob_size_max=reader.get("blob_size_max", settings.size, 5 * GIB),

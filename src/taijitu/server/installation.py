@@ -128,7 +128,7 @@ def sqlite_file(config: Config) -> Path:
         raise CannotStart(
             f"TAIJITU_DATABASE_URL: this version keeps its data in SQLite, not in {url.scheme}"
         )
-    return Path(unquote(url.path))
+    return path_in(url.path)
 
 
 def bucket_folder(config: Config) -> Path:
@@ -138,7 +138,12 @@ def bucket_folder(config: Config) -> Path:
         raise CannotStart(
             f"TAIJITU_BUCKET_URL: this version keeps bytes in a folder, not in {url.scheme}"
         )
-    return Path(unquote(url.path))
+    return path_in(url.path)
+
+
+def path_in(path: str) -> Path:
+    """The path that a URL of a file holds, which has one slash more than it needs."""
+    return Path("/", unquote(path).lstrip("/"))
 
 
 def tell(alarm: Alarm) -> None:

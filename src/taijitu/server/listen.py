@@ -166,7 +166,7 @@ class Listener(uvicorn.Server):
     def __init__(self, door: Door) -> None:
         super().__init__(
             uvicorn.Config(
-                door.app,  # type: ignore[arg-type]
+                door.app,
                 http=Connection,
                 ws="none",
                 lifespan="off",

@@ -25,7 +25,7 @@ def test_nothing_has_to_be_set(tmp_path: Path) -> None:
     assert (settings.host, settings.port) == ("127.0.0.1", 3000)
     assert settings.public_url == "http://localhost:3000"
     assert settings.did == "did:web:localhost%3A3000"
-    assert settings.database_url.reveal() == f"sqlite:///{tmp_path}/taijitu-data/taijitu.db"
+    assert settings.database_url.reveal() == f"sqlite://{tmp_path}/taijitu-data/taijitu.db"
     assert settings.bucket_url == f"file://{tmp_path}/taijitu-data/blobs"
     assert (settings.provision, settings.read, settings.key) == ("open", "public", None)
     assert settings.blob_size_max == 5 * 2**30

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.node import SCRIPTS, node
 from support.service import Service
 
@@ -40,7 +41,8 @@ def snippet(url: str, data: Path) -> str:
 def test_the_printed_snippet_stores_a_car(service: Service) -> None:
     script = SCRIPTS / f"snippet-{service.port}.mjs"
     support = (SCRIPTS / "support.mjs").as_uri()
-    script.write_text(snippet(service.url, service.data) + STORE % {"support": support, "url": service.url})
+    more = STORE % {"support": support, "url": service.url}
+    script.write_text(snippet(service.url, service.data) + more)
     try:
         done = subprocess.run([node(), script], capture_output=True, text=True, check=False)
     finally:
@@ -56,4 +58,6 @@ def test_the_printed_snippet_stores_a_car(service: Service) -> None:
 
 
 def test_the_readme_shows_the_same_snippet(tmp_path: Path) -> None:
-    assert snippet("http://localhost:3000", tmp_path / "none").strip() in README.read_text(encoding="utf-8")
+    assert snippet("http://localhost:3000", tmp_path / "none").strip() in README.read_text(
+        encoding="utf-8"
+    )

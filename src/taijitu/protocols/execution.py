@@ -5,7 +5,8 @@
           └───────────────────┴────── an `error` receipt ────────────┴────────────┘
 
 Law: every final outcome is a receipt. Only what is not final is raised: `NotReady` (ask again), a
-`Fault` (the world did not answer: ask again) and `MalformedInvocation` (the message is at fault). The order of the checks is ucanto's.
+`Fault` (the world did not answer: ask again) and `MalformedInvocation` (the message is at fault).
+The order of the checks is ucanto's.
 """
 
 import asyncio

@@ -150,7 +150,7 @@ class Text(str):
         Text("a"),
         bytearray(b"a"),
         {1, 2},
-        object(),
+        pytest.param(object(), id="an object"),
         1j,
     ],
     ids=repr,

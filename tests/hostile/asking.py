@@ -1,15 +1,28 @@
 """How hostile requests are made, and what has to be answered."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from hostile.conftest import Target
-from support.client import Client, Space
+from support.client import Car, Client, Space
 from taijitu.ipld import dagcbor
 from taijitu.ipld.cid import link_to
 from taijitu.ucan import delegation
 from taijitu.ucan.delegation import Delegation
 from taijitu.ucan.issue import delegate
+
+
+@dataclass(frozen=True)
+class Target:
+    """What there is to spoil: a space with one CAR stored and one on its way."""
+
+    space: Space
+    stored: Car
+    awaited: Car
+
+    @property
+    def client(self) -> Client:
+        return self.space.client
 
 
 async def refusal(

@@ -1,25 +1,12 @@
 """One service for each file of hostile requests, and the proof that they leave no trace in it."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 
 import pytest
 
-from support.client import Car, Client, Inside, Space, random_car, talking_to
+from hostile.asking import Target
+from support.client import Client, Inside, random_car, talking_to
 from support.service import Service
-
-
-@dataclass(frozen=True)
-class Target:
-    """What there is to spoil: a space with one CAR stored and one on its way."""
-
-    space: Space
-    stored: Car
-    awaited: Car
-
-    @property
-    def client(self) -> Client:
-        return self.space.client
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pytest
 
-from hostile.conftest import Target
+from hostile.asking import Target
 from support.client import CONTENT_TYPE, Client, body_of
 from taijitu.ipld import car, dagcbor, varint
 from taijitu.ipld.cid import CAR, DAG_CBOR, Link, link_to

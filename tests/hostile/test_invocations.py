@@ -8,8 +8,7 @@ from itertools import chain
 
 import pytest
 
-from hostile.asking import altered, bob_of, claim, grant, in_block, over, refusal
-from hostile.conftest import Target
+from hostile.asking import Target, altered, bob_of, claim, grant, in_block, over, refusal
 from support.client import Space, body_of, random_car
 from taijitu.ipld import dagcbor
 from taijitu.ucan import delegation

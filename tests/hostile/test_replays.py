@@ -5,7 +5,7 @@ whenever, however often and by whomever it is sent again.
 import asyncio
 import time
 
-from hostile.conftest import Target
+from hostile.asking import Target
 from support.client import Client, body_of, random_car
 from support.eventually import eventually
 from taijitu.ucan.issue import delegate

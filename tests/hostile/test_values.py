@@ -4,8 +4,7 @@ nothing changes.
 
 import pytest
 
-from hostile.asking import refusal
-from hostile.conftest import Target
+from hostile.asking import Target, refusal
 from support.client import random_car
 from taijitu.ipld import car as archive
 from taijitu.ipld import dagcbor, varint

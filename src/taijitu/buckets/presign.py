@@ -24,6 +24,9 @@ GET_HEADERS: Final = frozenset({"host"})
 SECOND: Final = 1000
 """Milliseconds."""
 
+WINDOW_MS_MAX: Final = sigv4.EXPIRES_SECONDS_MAX * SECOND
+"""Signatures live a week at most."""
+
 
 class Signed(Record):
     """The request carries a signature that allows it."""
@@ -61,7 +64,7 @@ class Presigner:
         grace_ms: int,
         region: str = REGION,
     ) -> None:
-        if window_ms % SECOND or not 0 < window_ms <= sigv4.EXPIRES_SECONDS_MAX * SECOND:
+        if window_ms % SECOND or not 0 < window_ms <= WINDOW_MS_MAX:
             raise ValueError(f"the upload window of {window_ms} ms is not whole seconds of a week")
         if grace_ms < 0:
             raise ValueError(f"the grace of {grace_ms} ms is negative")
@@ -73,13 +76,18 @@ class Presigner:
         self.grace_ms = grace_ms
 
     def put(self, multihash: bytes, size: int, at_ms: int) -> Upload:
-        """Leave to upload `size` bytes with that digest, as of `at_ms`."""
+        """Leave to upload `size` bytes with that digest, as of `at_ms`.
+
+        What is signed is whole seconds, so the URL lives the window and up to a second more.
+        """
         headers = {
             "content-length": str(size),
             CHECKSUM: b64encode(digest_of(multihash)).decode(),
         }
-        url = self.url("PUT", multihash, headers, at_ms, self.window_ms)
-        expires = at_ms // SECOND * SECOND + self.window_ms
+        signed_at = at_ms // SECOND * SECOND
+        window_ms = min(self.window_ms + SECOND * (at_ms > signed_at), WINDOW_MS_MAX)
+        url = self.url("PUT", multihash, headers, signed_at, window_ms)
+        expires = signed_at + window_ms
         return Upload(url=url, headers=headers, expires=expires, closes=expires + self.grace_ms)
 
     def get(self, multihash: bytes, at_ms: int, window_ms: int, method: str = "GET") -> str:

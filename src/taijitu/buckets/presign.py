@@ -133,6 +133,8 @@ class Presigner:
             credentials=self.credentials,
             region=self.region,
             now=now_ms // SECOND,
+            # We made it: if it seems to be of later than now, our clock was set back since.
+            skew_max=None,
         )
         if isinstance(verdict, sigv4.Refused):
             return Unsigned(verdict.status, verdict.code, verdict.message)

@@ -6,6 +6,7 @@ bytes ──> wire.exchange ──> protocols.execution ──> one transaction 
 import structlog
 
 from taijitu import __version__
+from taijitu.engine.clock import wall_ms
 from taijitu.ipld.cid import InvalidLink, Link
 from taijitu.protocols import execution
 from taijitu.protocols.durable import Durable
@@ -71,7 +72,8 @@ def service(installation: Installation, durable: Durable) -> Service:
         signer=signer,
         authority=Authority(signer.did, signer.key_did),
         providers=execution.providers(*store.providers(), *info.providers()),
-        clock=lambda: installation.engine.now() // 1000,
+        # When something is valid is said in the time of others: what the machine's clock shows now.
+        clock=lambda: wall_ms() // 1000,
         recorded=durable.recorded,
         remembered=Remembered(),
         raised=raised,

@@ -121,13 +121,15 @@ def verify(
     credentials: Credentials,
     region: str,
     now: int,
+    skew_max: int | None = SKEW_SECONDS_MAX,
 ) -> Verified | Refused:
     """Whether a presigned URL allows this request.
 
     `path` and `query` are as they came, still escaped. `headers` have lower-case names, repeated
     ones joined by a comma; `host` is the host that URLs are made for, whatever a proxy made of
     it. `signed` are the headers that must be signed: these, and no others. `now` is in seconds
-    since 1970. Only URLs that `presign` would write with these credentials are accepted.
+    since 1970, and `skew_max` is how many seconds later the URL may have been made (`None`: any).
+    Only URLs that `presign` would write with these credentials are accepted.
     """
     if not (path.isascii() and path.isprintable() and method.isalpha()):
         return SIGNATURE_DOES_NOT_MATCH  # nothing we sign looks like this
@@ -142,7 +144,7 @@ def verify(
         return window
     issued_at, expires_at = window
     refused = _check_credential(credential, stamp, credentials, region) or _check_time(
-        issued_at, expires_at, now
+        issued_at, expires_at, now, skew_max
     )
     if refused:
         return refused
@@ -253,8 +255,8 @@ def _check_credential(
     return None if access_key == credentials.access_key else INVALID_ACCESS_KEY
 
 
-def _check_time(issued_at: int, expires_at: int, now: int) -> Refused | None:
-    if issued_at > now + SKEW_SECONDS_MAX:
+def _check_time(issued_at: int, expires_at: int, now: int, skew_max: int | None) -> Refused | None:
+    if skew_max is not None and issued_at > now + skew_max:
         return TOO_SKEWED
     return EXPIRED if now >= expires_at else None
 

@@ -64,3 +64,15 @@ def test_the_expiry_that_is_told_is_the_one_that_is_checked() -> None:
 def test_a_window_that_cannot_be_signed_is_refused(window_ms: int) -> None:
     with pytest.raises(ValueError, match="upload window"):
         presigner(window_ms)
+
+
+def test_a_url_outlives_a_clock_that_was_set_back() -> None:
+    """Who asks again is told the URL that was made before: it has to be of use."""
+    urls = presigner()
+    upload = urls.put(NAME, 7, AT)
+    url, _, query = upload.url.partition("?")
+    path = url.removeprefix("http://localhost:3000")
+    before = AT - 3_600_000
+    verdict = urls.check("PUT", path, query, upload.headers, now_ms=before, signed=PUT_HEADERS)
+    assert isinstance(verdict, Signed)
+    assert verdict.closes == upload.closes

@@ -135,7 +135,7 @@ def encode_task(task: Task) -> dict[str, Any]:
     subject, *names = task.__struct_fields__
     return {
         "can": tag(type(task)),
-        "with": getattr(task, subject),
+        "with": _encode_value(getattr(task, subject)),
         "nb": {name: _encode_value(getattr(task, name)) for name in names},
     }
 
@@ -147,7 +147,7 @@ def decode_task(known: Mapping[str, Any], value: dict[str, Any]) -> Task:
     subject, *names = kind.__struct_fields__
     types = _field_types(kind)
     fields = {name: _decode_value(types[name], value["nb"][name]) for name in names}
-    return kind(**{subject: value["with"]}, **fields)
+    return kind(**{subject: _decode_value(types[subject], value["with"])}, **fields)
 
 
 def encode_receipts(receipts: Mapping[int, Receipt]) -> list[Any]:

@@ -27,6 +27,7 @@ class Plan(Record):
 
 
 NOTHING = Plan()
+REFS = tuple(Ref(number) for number in range(PLAN_TASKS_MAX))
 
 
 class Due(Record):
@@ -135,7 +136,7 @@ def _gather(effect: Effect, index: dict[Task, int], before: set[int], *, last: b
         task = _with_refs(effect, index, before)
         number = index.setdefault(task, len(index))
         before.add(number)
-        return Ref(number)
+        return REFS[number] if number < PLAN_TASKS_MAX else Ref(number)
     raise TypeError(f"not an effect: {effect!r}")
 
 

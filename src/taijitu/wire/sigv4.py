@@ -96,19 +96,27 @@ def presign(
     names = sorted(signed)
     if any(name != name.lower() for name in names):
         raise ValueError("names of headers to sign are written in lower case")
+    stamp, query = _unsigned_query(credentials, region, at, expires_in, ";".join(names))
+    request = _canonical(method, escaped, query, {name: signed[name] for name in names})
+    signature = _sign(credentials.secret_key, stamp, region, request)
+    return f"{origin}{escaped}?{query}&X-Amz-Signature={signature}"
+
+
+@lru_cache(maxsize=64)
+def _unsigned_query(
+    credentials: Credentials, region: str, at: int, expires_in: int, names: str
+) -> tuple[str, str]:
+    """The time as it is signed, and the query but for its signature: the same for a second."""
     stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{region}/{SERVICE}/{TERMINATOR}"
     token = credentials.session_token
-    query = (
+    return stamp, (
         f"X-Amz-Algorithm={ALGORITHM}"
         f"&X-Amz-Credential={quote(f'{credentials.access_key}/{scope}', safe='')}"
         f"&X-Amz-Date={stamp}&X-Amz-Expires={expires_in}"
         + (f"&X-Amz-Security-Token={quote(token, safe='')}" if token else "")
-        + f"&X-Amz-SignedHeaders={quote(';'.join(names), safe='')}"
+        + f"&X-Amz-SignedHeaders={quote(names, safe='')}"
     )
-    request = _canonical(method, escaped, query, {name: signed[name] for name in names})
-    signature = _sign(credentials.secret_key, stamp, region, request)
-    return f"{origin}{escaped}?{query}&X-Amz-Signature={signature}"
 
 
 def verify(

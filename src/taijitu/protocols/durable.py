@@ -24,6 +24,7 @@ from taijitu.protocols.execution import (
     Recorded,
     issue,
 )
+from taijitu.protocols.fairness import Patience
 from taijitu.ucan import receipt as receipts
 from taijitu.ucan.receipt import Receipt
 from taijitu.ucan.signer import Signer
@@ -38,16 +39,17 @@ Answer = Callable[[State, kernel.Receipt], Ok | Error | None]
 class Durable:
     """Transactions on behalf of invocations."""
 
-    def __init__(self, engine: Engine, signer: Signer) -> None:
+    def __init__(self, engine: Engine, signer: Signer, patience: Patience | None = None) -> None:
         self.engine = engine
         self.signer = signer
+        self.patience = patience or Patience()
 
     async def carry_out(
         self, invocation: Invocation[Any], path: Path, message: Message, answer: Answer
     ) -> Outcome:
         """Let a cell hear `message`; answer once `answer` has one. Raises `NotReady`."""
         engine, cause = self.engine, invocation.link
-
+        self.patience.check(invocation.resource, engine.now())
         issued: Receipt | None = None
 
         def conclude(state: State, reply: kernel.Receipt) -> bytes | None:
@@ -64,6 +66,8 @@ class Durable:
         if done.receipt is None:
             raise NotReady
         if issued is not None and issued.data == done.receipt:
+            if not issued.is_ok:
+                self.patience.refused(invocation.resource, engine.now())
             return Recorded(issued)
         return recorded(done.receipt)
 

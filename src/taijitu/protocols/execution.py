@@ -10,7 +10,15 @@ The order of the checks is ucanto's.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from taijitu.ipld.cid import Link
@@ -34,6 +42,7 @@ N = TypeVar("N", bound=Record)
 RETRY_AFTER_SECONDS: Final = 1
 """When to ask again, if whoever is not ready does not know better."""
 RETRY_AFTER_SECONDS_MAX: Final = 3_600
+UNANSWERED: Final = "There is no answer yet. Ask again: nothing is lost."
 CAUSE_LENGTH_MAX: Final = 1_000
 """Characters of an exception's text that a receipt repeats."""
 
@@ -45,8 +54,12 @@ class MalformedInvocation(ValueError):
 class NotReady(Exception):
     """There is no outcome yet; asking again will find it. Never a receipt: HTTP 503."""
 
-    def __init__(self, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> None:
-        super().__init__(f"not ready, ask again in {retry_after_seconds} s")
+    def __init__(
+        self, retry_after_seconds: int = RETRY_AFTER_SECONDS, *, why: str = UNANSWERED
+    ) -> None:
+        """`why` is a sentence or two for whoever asked."""
+        super().__init__(why)
+        self.why = why
         self.retry_after_seconds = max(0, min(retry_after_seconds, RETRY_AFTER_SECONDS_MAX))
 
 
@@ -115,6 +128,12 @@ async def _nothing_recorded(_: Link) -> Recorded | None:
     return None
 
 
+@asynccontextmanager
+async def _at_once(_: str) -> AsyncGenerator[None, None]:
+    """Everybody's turn is now."""
+    yield
+
+
 def _not_noticed(_: Link, __: Exception) -> None:
     """The receipt says what was raised."""
 
@@ -134,6 +153,8 @@ class Service(Record, eq=False):
     """The receipt of an invocation that was executed before: given again without checking
     anything, so also after the invocation has expired."""
     remembered: Remembered | None = None
+    turn: Callable[[str], AbstractAsyncContextManager[None]] = _at_once
+    """Waits for a turn of a resource, which the handler then has. Raises `NotReady`."""
     raised: Callable[[Link, Exception], None] = _not_noticed
     """Told of exceptions that handlers raise, with the invocation."""
 
@@ -181,7 +202,7 @@ async def run(service: Service, message: Message) -> list[Executed]:
         if isinstance(outcome, BaseException) and not isinstance(outcome, NotReady):
             raise outcome
     if not_ready:
-        raise NotReady(max(each.retry_after_seconds for each in not_ready))
+        raise max(not_ready, key=lambda each: each.retry_after_seconds)
     return [outcome for outcome in outcomes if isinstance(outcome, Executed)]
 
 
@@ -245,7 +266,8 @@ async def _carry_out(
     )
     if isinstance(authorized, Unauthorized):
         return Error(authorized.name, authorized.message)
-    return await _handle(service, provider, invocation, authorized, bundle.blocks)
+    async with service.turn(authorized.resource):
+        return await _handle(service, provider, invocation, authorized, bundle.blocks)
 
 
 async def _handle(

@@ -28,10 +28,13 @@ from taijitu.server.http import (
 )
 from taijitu.server.limits import (
     RETRY_AFTER,
+    RPC_BODIES_SIZE_MAX,
+    RPC_BODY_SIZE_FREE,
     RPC_BODY_SIZE_MAX,
     RPC_BODY_TIME_MAX,
     RPCS_MAX,
     Full,
+    Room,
     Slots,
 )
 from taijitu.server.meter import Meter
@@ -100,6 +103,7 @@ class App:
         self.started = started
         self.stopped = stopped
         self.rpcs = Slots(RPCS_MAX)
+        self.bodies = Room(RPC_BODIES_SIZE_MAX, RPC_BODY_SIZE_FREE)
         self.places = {
             "/": Route("rpc", {"POST": self.rpc} | both(self.page)),
             "/version": Route("version", both(self.version)),
@@ -201,10 +205,13 @@ class App:
 
     async def rpc(self, request: Request) -> HttpAnswer:
         """An agent message, answered by an agent message."""
-        with self.rpcs.one():
-            body = await request.body(RPC_BODY_SIZE_MAX, RPC_BODY_TIME_MAX)
-            asked = request.headers
-            return await self.doors.rpc(asked.get("content-type"), asked.get("accept"), body)
+        asked = request.headers
+        if (coding := asked.get("content-encoding", "identity")).strip().lower() != "identity":
+            return sentence(415, f"The body is encoded ({coding[:40]}). Send it as it is.")
+        with self.bodies.one() as grow:
+            body = await request.body(RPC_BODY_SIZE_MAX, RPC_BODY_TIME_MAX, grow)
+            with self.rpcs.one():
+                return await self.doors.rpc(asked.get("content-type"), asked.get("accept"), body)
 
     async def receipt(self, request: Request) -> HttpAnswer:
         """The receipt of a task, once there is one."""

@@ -101,8 +101,11 @@ class Request:
         while (await self.receive())["type"] != "http.disconnect":
             continue
 
-    async def body(self, size_max: int, time_max: float) -> bytes:
-        """The whole body. Raises `Refused` (413, 408) and `Disconnected`."""
+    async def body(
+        self, size_max: int, time_max: float, grow: Callable[[int], None] = lambda _: None
+    ) -> bytes:
+        """The whole body. `grow` is told how many bytes there are, as they come, and may raise.
+        Raises `Refused` (413, 408) and `Disconnected`."""
         if (self.length or 0) > size_max:
             raise Refused(too_large(size_max))
         parts: list[bytes] = []
@@ -111,6 +114,7 @@ class Request:
                 async for chunk in self.chunks():
                     if self.received > size_max:
                         raise Refused(too_large(size_max))
+                    grow(self.received)
                     parts.append(chunk)
         except TimeoutError:
             text = f"The body did not arrive within {time_max:g} seconds."

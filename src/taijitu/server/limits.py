@@ -1,17 +1,23 @@
 """What the HTTP side bears, each limit under its name and with its unit."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
 RPC_BODY_SIZE_MAX: Final = 16 * 1024 * 1024
 """Bytes of one `POST /`."""
 
+RPC_BODY_SIZE_FREE: Final = 16 * 1024
+"""Bytes of each `POST /` that always find room."""
+
+RPC_BODIES_SIZE_MAX: Final = 64 * 1024 * 1024
+"""Bytes of all `POST /` under way, beyond those that always find room."""
+
 RPC_BODY_TIME_MAX: Final = 60.0
 """Seconds in which the body of one `POST /` has to arrive."""
 
-RPCS_MAX: Final = 1024
-"""`POST /` and receipt requests under way at once."""
+RPCS_MAX: Final = 4096
+"""`POST /`, once their bodies are here, and receipt requests under way at once."""
 
 UPLOADS_MAX: Final = 256
 """`PUT`s under way at once."""
@@ -91,3 +97,32 @@ class SlotsByName:
             self.taken[name] -= 1
             if not self.taken[name]:
                 del self.taken[name]
+
+
+class Room:
+    """So many bytes of all bodies at once, not counting the first `free` of each."""
+
+    def __init__(self, limit: int, free: int) -> None:
+        self.limit = limit
+        self.free = free
+        self.taken = 0
+
+    @contextmanager
+    def one(self) -> Generator[Callable[[int], None], None, None]:
+        """For the time of a block, a body: call what it gives with the size it has so far. That
+        raises `Full`."""
+        taken = 0
+
+        def grow(size: int) -> None:
+            nonlocal taken
+            more = size - self.free - taken
+            if more > 0:
+                if self.taken + more > self.limit:
+                    raise Full
+                self.taken += more
+                taken += more
+
+        try:
+            yield grow
+        finally:
+            self.taken -= taken

@@ -11,6 +11,7 @@ from taijitu.ipld.cid import InvalidLink, Link
 from taijitu.protocols import execution
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import MalformedInvocation, NotReady, Service
+from taijitu.protocols.fairness import Turns
 from taijitu.protocols.space import SpaceInfo
 from taijitu.protocols.store import Store
 from taijitu.server.about import About
@@ -44,7 +45,7 @@ class Rpc:
             return sentence(400, f"{exchange.MALFORMED_TEXT}{why}")
         except NotReady as why:
             retry = {"retry-after": str(why.retry_after_seconds)}
-            return sentence(503, "There is no answer yet. Ask again: nothing is lost.", retry)
+            return sentence(503, why.why, retry)
         headers, answer = exchange.answer(each.answer() for each in executed)
         return HttpAnswer(200, headers, answer)
 
@@ -76,6 +77,7 @@ def service(installation: Installation, durable: Durable) -> Service:
         clock=lambda: wall_ms() // 1000,
         recorded=durable.recorded,
         remembered=Remembered(),
+        turn=Turns().one,
         raised=raised,
     )
 

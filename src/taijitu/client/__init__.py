@@ -1,0 +1,66 @@
+"""A client of the service, for asyncio.
+
+async with Client("http://localhost:3000", key=Path("agent.key")) as client:
+    added = await client.store.add(Path("photos.car"))
+    data = await client.fetch(added.link)
+
+It verifies every receipt and every byte, and tries again what may be tried again.
+"""
+
+from taijitu.client.answers import Added, Item, Page, Removed, Service, SpaceInfo
+from taijitu.client.client import Client, Space, new_key
+from taijitu.client.failures import (
+    ClientError,
+    HandlerExecutionError,
+    HandlerNotFound,
+    InsufficientStorage,
+    InvalidAudience,
+    NoDelegation,
+    NotAccepted,
+    NotFound,
+    Refused,
+    SizeMismatch,
+    Unauthorized,
+    Unavailable,
+    Untrusted,
+    Unusable,
+    WrongBytes,
+)
+from taijitu.client.proofs import Proof
+from taijitu.client.retry import Retry, Retrying
+from taijitu.client.store import Store
+from taijitu.ipld.cid import Link
+from taijitu.ucan.signer import Signer
+
+__all__ = [
+    "Added",
+    "Client",
+    "ClientError",
+    "HandlerExecutionError",
+    "HandlerNotFound",
+    "InsufficientStorage",
+    "InvalidAudience",
+    "Item",
+    "Link",
+    "NoDelegation",
+    "NotAccepted",
+    "NotFound",
+    "Page",
+    "Proof",
+    "Refused",
+    "Removed",
+    "Retry",
+    "Retrying",
+    "Service",
+    "Signer",
+    "SizeMismatch",
+    "Space",
+    "SpaceInfo",
+    "Store",
+    "Unauthorized",
+    "Unavailable",
+    "Untrusted",
+    "Unusable",
+    "WrongBytes",
+    "new_key",
+]

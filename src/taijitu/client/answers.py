@@ -1,0 +1,142 @@
+"""What a service answers, as values: each read from the `ok` of a receipt, or of a page of one.
+
+Law: a reader raises `Untrusted` for what lacks a field it promises. Fields nobody here knows are
+dropped, so that a newer service can be asked.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, TypeVar, cast
+
+from taijitu.client.failures import Untrusted
+from taijitu.ipld.cid import Link
+from taijitu.kernel.record import Record
+
+V = TypeVar("V")
+
+
+class Service(Record):
+    """Who answers at a URL."""
+
+    did: str
+    """To whom invocations are addressed, and who signs receipts."""
+    key: str
+    """The `did:key` with which it signs."""
+
+
+class Added(Record):
+    """A CAR that a space holds now."""
+
+    link: Link
+    size: int
+    """Bytes."""
+    allocated: int
+    """Bytes of the space that it took: 0 if the space held it already."""
+    sent: bool
+    """Whether its bytes had to be sent: a service may have them from elsewhere."""
+
+
+class Room(Record):
+    """The answer to `store/add`: `done`, or where to put the bytes."""
+
+    status: Literal["done", "upload"]
+    allocated: int
+    """Bytes."""
+    url: str = ""
+    headers: Mapping[str, str] = {}
+
+
+class Item(Record):
+    """A CAR in the list of a space."""
+
+    link: Link
+    size: int
+    """Bytes."""
+    inserted_at: datetime | None
+    origin: Link | None
+    """The CAR that came before it in the same upload, if the client said so."""
+
+
+class Page(Record):
+    """Some items of a list, the newest first."""
+
+    items: tuple[Item, ...]
+    cursor: str | None
+    """Where the next page begins; None after the last."""
+
+
+class Removed(Record):
+    """A CAR that a space no longer holds."""
+
+    link: Link
+    size: int | None
+    """Bytes that the space got back, if the service says so."""
+
+
+class SpaceInfo(Record):
+    """What `space/info` says."""
+
+    did: str
+    providers: tuple[str, ...]
+
+
+def room(ok: Mapping[str, Any]) -> Room:
+    status = ok.get("status")
+    if status == "done":
+        return Room("done", allocated(ok))
+    if status != "upload":
+        raise Untrusted(f"the service answers store/add with the status {status!r:.60}")
+    headers = cast("dict[str, object]", field(ok, "headers", dict))
+    named = {name: value for name, value in headers.items() if isinstance(value, str)}
+    return Room("upload", allocated(ok), field(ok, "url", str), named)
+
+
+def allocated(ok: Mapping[str, Any]) -> int:
+    number = ok.get("allocated", 0)
+    return number if isinstance(number, int) else 0
+
+
+def item(value: object) -> Item:
+    if not isinstance(value, dict):
+        raise Untrusted("the service lists something that is not an item")
+    found = cast("dict[str, Any]", value)
+    origin = found.get("origin")
+    return Item(
+        field(found, "link", Link),
+        field(found, "size", int),
+        moment(found.get("insertedAt")),
+        origin if isinstance(origin, Link) else None,
+    )
+
+
+def page(ok: Mapping[str, Any]) -> Page:
+    """A page; services end a list with an empty one, or with one that has no cursor."""
+    items = tuple(item(each) for each in cast("list[object]", field(ok, "results", list)))
+    cursor = ok.get("cursor")
+    return Page(items, cursor if items and isinstance(cursor, str) else None)
+
+
+def removed(link: Link, ok: Mapping[str, Any]) -> Removed:
+    size = ok.get("size")
+    return Removed(link, size if isinstance(size, int) else None)
+
+
+def space_info(ok: Mapping[str, Any]) -> SpaceInfo:
+    providers = cast("list[object]", field(ok, "providers", list))
+    return SpaceInfo(field(ok, "did", str), tuple(str(each) for each in providers))
+
+
+def moment(value: object) -> datetime | None:
+    """A time as services write it, or None for what is not one."""
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def field(ok: Mapping[str, Any], name: str, kind: type[V]) -> V:
+    """One field that has to be there. Raises `Untrusted`."""
+    value = ok.get(name)
+    if not isinstance(value, kind):
+        raise Untrusted(f"the service's answer has no usable {name!r}")
+    return value

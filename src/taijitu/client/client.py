@@ -1,0 +1,317 @@
+"""A client of the service, and of any other that speaks ucanto over HTTP.
+
+Law: nothing is believed that is not signed by the service or named by its hash. Who the service is
+can be pinned; else it is what the URL itself says, which is as good as its TLS.
+"""
+
+import os
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
+from hashlib import sha256
+from pathlib import Path
+from time import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+
+from taijitu.client import answers, asking
+from taijitu.client.answers import Service, SpaceInfo
+from taijitu.client.content import Progress, ignore
+from taijitu.client.failures import NotFound, Untrusted, Unusable, WrongBytes, refused
+from taijitu.client.proofs import Proof, chosen, read, spaces_of
+from taijitu.client.retry import Again, Notice, Patience, Retry
+from taijitu.client.store import Store, link_of
+from taijitu.ipld.cid import SHA2_256, Link
+from taijitu.ucan import principal
+from taijitu.ucan.issue import delegate
+from taijitu.ucan.receipt import Receipt
+from taijitu.ucan.signer import SEED_SIZE, InvalidKey, Signer
+from taijitu.wire.exchange import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from taijitu.client.connection import Connection, Times
+
+V = TypeVar("V")
+
+URL: Final = "http://localhost:3000"
+"""Where a service listens unless it is told otherwise."""
+
+LIFETIME: Final = 3600
+"""Seconds that an invocation is good for: enough for every retry."""
+
+KEY_SIZE_MAX: Final = 4096
+"""Bytes of a key file that are read."""
+
+FETCH_SIZE_MAX: Final = 256 * 1024 * 1024
+"""Bytes that `fetch` holds in memory, unless it is told otherwise."""
+
+HEADERS: Final = {"content-type": CONTENT_TYPE, "accept": CONTENT_TYPE}
+
+
+def new_key() -> Signer:
+    """A key that nobody has. Keep what its `format()` gives, or lose what it owns."""
+    return Signer.from_seed(os.urandom(SEED_SIZE))
+
+
+def key_of(key: Signer | str | Path) -> Signer:
+    """A key: itself, its text (`Mg…`), or the file that holds the text. Raises `Unusable`."""
+    if isinstance(key, Signer):
+        return key
+    text = key
+    if isinstance(key, Path):
+        try:
+            with key.open("rb") as file:
+                text = file.read(KEY_SIZE_MAX).decode("ascii", "replace").strip()
+        except OSError as why:
+            raise Unusable(f"{key} cannot be read: {why.strerror}") from None
+    try:
+        return Signer.parse(str(text))
+    except InvalidKey as why:
+        held = f"{key} holds no usable key" if isinstance(key, Path) else "that is no usable key"
+        raise Unusable(f"{held}: {why}") from None
+
+
+def ignored(_: object) -> None:
+    """A notice that nobody reads."""
+
+
+class Space:
+    """What an agent can do in one space."""
+
+    def __init__(self, client: "Client", did: str) -> None:
+        self.client = client
+        self.did = did
+        self.store = Store(client, did)
+
+    async def info(self) -> SpaceInfo:
+        """Who provides for the space. Raises `NotFound` where nobody here does."""
+        return answers.space_info(await self.client.invoke("space/info", space=self.did))
+
+
+class Client:
+    """An agent, talking to a service: `async with Client(url, key=key) as client`.
+
+    `key` signs, and is its own space unless `proofs` say more. `space` is the one that is meant
+    where none is named. `did` and `service_key` pin the service; a `did:key` is both.
+    """
+
+    def __init__(
+        self,
+        url: str = URL,
+        *,
+        did: str | None = None,
+        service_key: str | None = None,
+        key: Signer | str | Path | None = None,
+        proofs: Iterable[Proof | bytes | str | Path] = (),
+        space: str | None = None,
+        retry: Retry = Retry(),  # noqa: B008  a frozen value
+        notice: Notice = ignored,
+        times: "Times | None" = None,
+    ) -> None:
+        """Raises `Unusable` for a key or a proof that is none. Nothing is asked yet."""
+        self.url = url.rstrip("/")
+        self.signer = None if key is None else key_of(key)
+        self.proofs = tuple(read(proof) for proof in proofs)
+        self._space = space
+        self._pinned = did, service_key or (did if did and principal.is_key(did) else None)
+        self._service: Service | None = None
+        self._retry = retry
+        self._notice = notice
+        self._times = times
+        self._connection: Connection | None = None
+
+    async def __aenter__(self) -> "Client":
+        from taijitu.client.connection import Connection, Times  # noqa: PLC0415  aiohttp is large
+
+        self._connection = Connection(self._times or Times())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        why: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        connection, self._connection = self.connection, None
+        await connection.close()
+
+    @property
+    def connection(self) -> "Connection":
+        """Open within the `async with` block."""
+        if self._connection is None:
+            raise RuntimeError("a client works within `async with Client(…) as client:`")
+        return self._connection
+
+    @property
+    def agent(self) -> Signer:
+        """Who asks. Raises `Unusable` if the client was given no key."""
+        if self.signer is None:
+            raise Unusable("this takes a key: Client(url, key=…)")
+        return self.signer
+
+    @property
+    def space(self) -> Space:
+        """The space that is meant: the one given, the only one in the proofs, or the agent's own.
+
+        Raises `Unusable` where proofs open several.
+        """
+        if self._space is not None:
+            return self.at(self._space)
+        found = spaces_of(self.proofs, self.agent.did)
+        if len(found) > 1:
+            raise Unusable(f"the proofs open several spaces: say which of {', '.join(found)}")
+        return self.at(found[0] if found else self.agent.did)
+
+    @property
+    def store(self) -> Store:
+        """The store of that space."""
+        return self.space.store
+
+    def at(self, did: str) -> Space:
+        """Another space. Raises `Unusable` for what cannot be one."""
+        try:
+            principal.from_did(did)
+        except principal.InvalidDid as why:
+            raise Unusable(str(why)) from None
+        return Space(self, did)
+
+    # Asking
+
+    async def invoke(
+        self, can: str, nb: Mapping[str, object] | None = None, *, space: str | None = None
+    ) -> Mapping[str, Any]:
+        """What the service answers to an invocation of any ability: the `ok` of its receipt.
+
+        Raises `Refused` (a subclass by the name of the error), `Unauthorized` before asking where
+        no proof would do, `Unavailable`, `Untrusted`, `NotAccepted`.
+        """
+        receipt = await self.ask(can, nb, space=space)
+        if not receipt.is_ok:
+            raise refused(receipt.out["error"])
+        return asking.ok_of(receipt)
+
+    async def ask(
+        self, can: str, nb: Mapping[str, object] | None = None, *, space: str | None = None
+    ) -> Receipt:
+        """The receipt for an invocation, whatever it says. It is signed by the service.
+
+        Raises as `invoke`, except `Refused`.
+        """
+        resource = self.space.did if space is None else space
+        now = int(time())
+        carried = chosen(self.proofs, can, resource, self.agent.did, now)
+        service = await self.service()
+        capability = {"can": can, "with": resource} | ({} if nb is None else {"nb": dict(nb)})
+        invocation = delegate(
+            self.agent,
+            service.did,
+            [capability],
+            expiration=now + LIFETIME,
+            proofs=carried.links,
+            nonce=os.urandom(8).hex(),
+        )
+        body = asking.body_of(invocation, carried.blocks)
+        answer = await self.patience(can).keep(
+            lambda: self.connection.ask("POST", f"{self.url}/", body, HEADERS)
+        )
+        return asking.receipt_in(answer.body, invocation.link, service)
+
+    async def service(self) -> Service:
+        """Who the service is: as pinned, or as it says itself. Raises `Untrusted` for another."""
+        if self._service is None:
+            did, key = self._pinned
+            found = Service(did, key) if did and key else await self.introduction()
+            for pinned, said in ((did, found.did), (key, found.key)):
+                if pinned is not None and pinned != said:
+                    raise Untrusted(f"{self.url} is {said}, not {pinned}")
+            self._service = found
+        return self._service
+
+    async def introduction(self) -> Service:
+        """What a service says of itself, at `/version` or in its DID document."""
+        for path, reader in (("/version", of_version), ("/.well-known/did.json", of_document)):
+            try:
+                answer = await self.patience("asking who the service is").keep(
+                    lambda path=path: self.connection.ask("GET", self.url + path)
+                )
+            except NotFound:
+                continue
+            found = reader(answer.body)
+            if found is not None:
+                return found
+        raise Untrusted(f"{self.url} does not say who it is: give its DID and its public key")
+
+    # Fetching
+
+    async def fetch(
+        self, link: Link | str, *, size_max: int = FETCH_SIZE_MAX, progress: Progress = ignore
+    ) -> bytes:
+        """The stored bytes that a link names. Raises `NotFound`, `WrongBytes` …"""
+        parts: list[bytes] = []
+        left = size_max
+        async with aclosing(self.stream(link, progress=progress)) as chunks:
+            async for chunk in chunks:
+                left -= len(chunk)
+                if left < 0:
+                    raise Unusable(f"{link} has more than {size_max} bytes: stream it")
+                parts.append(chunk)
+        return b"".join(parts)
+
+    async def stream(
+        self, link: Link | str, *, progress: Progress = ignore
+    ) -> AsyncGenerator[bytes]:
+        """The stored bytes, piece by piece; goes on where a connection broke off.
+
+        They are known to be right only when the last piece has come: `WrongBytes` is raised
+        after them otherwise. Raises `NotFound`, `NotAccepted`, `Unavailable`.
+        """
+        known = link_of(link)
+        if known.hash_code != SHA2_256:
+            raise Unusable(f"{known} cannot be verified: it is not named by a sha2-256 hash")
+        patience = self.patience(f"fetching {known}")
+        digest, done = sha256(), 0
+        while True:
+            chunks = self.connection.read(f"{self.url}/{known}/{known}.car", done)
+            try:
+                async with aclosing(chunks):
+                    async for chunk in chunks:
+                        digest.update(chunk)
+                        done += len(chunk)
+                        patience.renew()
+                        progress(done)
+                        yield chunk
+                break
+            except Again as why:
+                await patience.wait(why)
+        if digest.digest() != known.digest:
+            raise WrongBytes(f"what {self.url} gives as {known} is something else")
+
+    def patience(self, what: str) -> Patience:
+        """The tries of one thing."""
+        return Patience(what, self._retry, self._notice)
+
+
+def of_version(body: bytes) -> Service | None:
+    """Who a service says it is at `/version`: `{"did", "publicKey"}`."""
+    return decoded(body, lambda said: Service(str(said["did"]), str(said["publicKey"])))
+
+
+def of_document(body: bytes) -> Service | None:
+    """The same in a DID document with one Multikey."""
+
+    def first_key(said: Any) -> Service:
+        key = said["verificationMethod"][0]["publicKeyMultibase"]
+        return Service(str(said["id"]), f"did:key:{key}")
+
+    return decoded(body, first_key)
+
+
+def decoded(body: bytes, of: Callable[[Any], Service]) -> Service | None:
+    try:
+        service = of(msgspec.json.decode(body))
+        principal.from_did(service.did)
+        principal.from_did(service.key)
+    except (msgspec.DecodeError, principal.InvalidDid, LookupError, TypeError):
+        return None
+    return service

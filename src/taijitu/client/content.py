@@ -1,0 +1,135 @@
+"""What is to be stored: bytes, a file, or a stream, hashed before it is sent.
+
+Law: memory stays flat. A file is read twice, a piece at a time; a stream is kept in a temporary
+file that has no name, because a link is needed before the first byte may be sent.
+"""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, Final, TypeAlias, TypeVar
+
+from taijitu.client.failures import Unusable, WrongBytes
+from taijitu.ipld.cid import CAR, SHA2_256, Link, link_with
+
+CHUNK: Final = 256 * 1024
+"""Bytes that are read, hashed or sent at once."""
+
+SHA2_256_HEAD: Final = bytes((SHA2_256, 32))
+
+V = TypeVar("V")
+
+Source: TypeAlias = bytes | bytearray | memoryview | Path | AsyncIterator[bytes]
+"""What can be stored. A text is no path: it could be meant as the bytes."""
+
+Progress: TypeAlias = Callable[[int], object]
+"""Told how many bytes are done, from 0; less than before when it begins anew."""
+
+
+def ignore(_: int) -> None:
+    """Progress that nobody watches."""
+
+
+class Content:
+    """Bytes under their link, to be read from the beginning any number of times, one at a time."""
+
+    def __init__(self, file: BinaryIO, link: Link, size: int) -> None:
+        self.file = file
+        self.link = link
+        self.size = size
+
+    async def chunks(self, progress: Progress = ignore) -> AsyncGenerator[bytes]:
+        """All bytes, from the first. Never more of them than were hashed."""
+        await in_thread(self.file.seek, 0)
+        left = self.size
+        progress(0)
+        while left and (chunk := await in_thread(self.file.read, min(CHUNK, left))):
+            yield chunk
+            left -= len(chunk)
+            progress(self.size - left)
+        if left:
+            raise WrongBytes(f"{left} bytes are missing now: the file has changed meanwhile")
+
+    async def has_changed(self) -> bool:
+        """Whether it no longer is what it was when it was hashed."""
+        return await hashed(self.file, ignore) != (self.link, self.size)
+
+
+@asynccontextmanager
+async def opened(source: Source, progress: Progress = ignore) -> AsyncGenerator[Content]:
+    """The content of a source, hashed, for as long as the block lasts. Raises `Unusable`."""
+    file = await spooled(source) if isinstance(source, AsyncIterator) else opened_file(source)
+    try:
+        link, size = await hashed(file, progress)
+        if size == 0:
+            raise Unusable("there is nothing to store: it has no bytes")
+        yield Content(file, link, size)
+    finally:
+        file.close()
+
+
+def opened_file(source: bytes | bytearray | memoryview | Path) -> BinaryIO:
+    """Raises `Unusable`."""
+    if not isinstance(source, Path):
+        return BytesIO(source)
+    try:
+        file = source.open("rb", buffering=0)
+    except OSError as why:
+        raise Unusable(f"{source} cannot be read: {why.strerror}") from None
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise Unusable(f"{source} is not a file")
+    return file
+
+
+async def spooled(stream: AsyncIterator[bytes]) -> BinaryIO:
+    """A temporary file with all that a stream gives. Raises what the stream raises."""
+    file = TemporaryFile(buffering=0)  # noqa: SIM115  the caller closes it
+    try:
+        async for chunk in stream:
+            await in_thread(write_all, file, chunk)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """An unbuffered file may take less than it is given."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+async def hashed(file: BinaryIO, progress: Progress) -> tuple[Link, int]:
+    """The link and the size of all that a file holds."""
+    digest, size = sha256(), 0
+    await in_thread(file.seek, 0)
+    while chunk := await in_thread(take_in, file, digest.update):
+        size += chunk
+        progress(size)
+    return link_with(SHA2_256_HEAD + digest.digest(), CAR), size
+
+
+def take_in(file: BinaryIO, update: Callable[[bytes], None]) -> int:
+    """Hash the next piece; how many bytes it had."""
+    chunk = file.read(CHUNK)
+    update(chunk)
+    return len(chunk)
+
+
+async def in_thread(work: Callable[..., V], *arguments: object) -> V:
+    """Do what may block beside the loop. Whoever is cancelled waits for it first: nobody closes a
+    file that a thread is reading."""
+    done = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.wait((done,))
+        raise

@@ -5,24 +5,17 @@ Method: `dying.py` is the whole service, and kills itself when it comes to a tas
 real service then opens the same folder and must bring the entry to where it was going.
 """
 
-import asyncio
-import signal
-import subprocess
-import sys
 from collections.abc import Awaitable, Generator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from crash.dying import LAST_WORDS
+from crash.mortal import PATIENCE, Mortal, ending
 from support.client import Car, Inside, Space, random_car, talking_to
 from support.eventually import eventually
 from support.service import Service
 from taijitu.server.installation import actors
-
-PATIENCE = 15
-"""Seconds."""
 
 DYING = Path(__file__).with_name("dying.py")
 HASTY = {"TAIJITU_UPLOAD_WINDOW": "1", "TAIJITU_UPLOAD_GRACE": "1"}
@@ -30,62 +23,19 @@ BRIEF = {"TAIJITU_UPLOAD_WINDOW": "3", "TAIJITU_UPLOAD_GRACE": "0"}
 """Time enough for an upload, and not much more."""
 
 
-class Mortal(Service):
-    """A service that can be started so that it dies at a task, and is dead at the end."""
-
-    def __init__(self, data: Path, settings: dict[str, str] | None = None) -> None:
-        super().__init__(data, settings)
-        self.killed_at: list[str] = []
-
-    async def start_dying_at(self, ability: str) -> None:
-        """Returns once it answers; it may die as soon as that."""
-        self.launch(ability)
-
-        async def up_or_dead() -> bool:
-            return self.running().poll() is not None or await asyncio.to_thread(self.is_healthy)
-
-        await eventually(up_or_dead, bool, seconds=PATIENCE)
-
-    def launch(self, ability: str) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(DYING), ability],
-                env=self.environment(),
-                cwd=self.data.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    async def wait_for_its_death(self, ability: str) -> None:
-        """Returns once it was killed, and insists that it was where it should be."""
-        code = await asyncio.to_thread(self.running().wait, PATIENCE)
-        self.process = None
-        assert code == -signal.SIGKILL, self.output
-        assert f"{LAST_WORDS} {ability}" in self.output.splitlines()
-
-
 @pytest.fixture
 def mortal(tmp_path: Path) -> Generator[Mortal]:
-    yield from ending(Mortal(tmp_path / "data"))
+    yield from ending(Mortal(tmp_path / "data", DYING))
 
 
 @pytest.fixture
 def hasty(tmp_path: Path) -> Generator[Mortal]:
-    yield from ending(Mortal(tmp_path / "data", HASTY))
+    yield from ending(Mortal(tmp_path / "data", DYING, HASTY))
 
 
 @pytest.fixture
 def brief(tmp_path: Path) -> Generator[Mortal]:
-    yield from ending(Mortal(tmp_path / "data", BRIEF))
-
-
-def ending(service: Mortal) -> Generator[Mortal]:
-    try:
-        yield service
-    finally:
-        if service.process is not None:
-            service.kill()
+    yield from ending(Mortal(tmp_path / "data", DYING, BRIEF))
 
 
 @pytest.mark.parametrize("ability", ["s3/stat", "s3/presign"])

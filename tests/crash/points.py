@@ -1,0 +1,245 @@
+"""The service, except that it dies at a chosen moment inside a commit, an upload or a delete.
+
+Run as a program: `python points.py "before COMMIT" 7` dies when it comes there for the 7th time.
+What ships runs unchanged; it is watched from outside: SQLite's own trace of statements, a way to
+the disk (VFS) that passes everything on, and a wrapper around a few functions.
+"""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from crash.dying import die
+from taijitu.buckets import disk, files
+from taijitu.buckets.disk import DiskBucket
+from taijitu.buckets.files import Incoming
+from taijitu.engine.actor import Actor, Actors, Assignment
+from taijitu.engine.dispatch import Dispatcher
+from taijitu.kernel.failures import Fault
+from taijitu.kernel.receipt import Receipt
+from taijitu.server import config, installation
+from taijitu.server.rpc import Rpc
+from taijitu.server.service import serve
+from taijitu.storage import sqlite_file
+from taijitu.storage.sqlite import SqliteStorage, Writer
+from taijitu.storage.statements import statements
+
+STEPS: Final = (
+    "moved_heads",
+    "moved_plans",
+    "add_blocks",
+    "move_heads",
+    "leave_lists",
+    "join_lists",
+    "change_plans",
+    "close_tasks",
+    "open_tasks",
+    "defer_task",
+    "add_receipts",
+)
+"""The statements of a commit, by their names in `queries.sql`."""
+
+COMMIT: Final = (
+    "before BEGIN",
+    *(f"before {step}" for step in STEPS),
+    "before COMMIT",
+    "log written",
+    "log synced",
+    "checkpoint written",
+    "checkpoint synced",
+    "after COMMIT",
+    "nobody told",
+    "answer not sent",
+)
+UPLOAD: Final = (
+    "bytes written",
+    "bytes durable",
+    "bytes named",
+    "name durable",
+    "temporary name gone",
+    "before hint",
+)
+DELETE: Final = ("bytes renamed", "rename durable", "bytes gone")
+POINTS: Final = COMMIT + UPLOAD + DELETE
+
+LOG_PAGES: Final = 40
+"""The log is written back to the database this often, so that it happens under a short load."""
+
+
+class Reaper:
+    """Counts how often a moment comes, and takes the process with it when it is time."""
+
+    def __init__(self, point: str, passages: int) -> None:
+        self.point = point
+        self.left = passages
+        self.lock = threading.Lock()
+
+    def passes(self, point: str) -> None:
+        if point != self.point:
+            return
+        with self.lock:
+            self.left -= 1
+            if self.left == 0:
+                die(point)
+
+
+def watch_statements(passes: Callable[[str], None]) -> None:
+    """Every connection tells what it is about to execute."""
+    known = {beginning(statements("sqlite")[name]): name for name in STEPS}
+
+    def trace(cursor: object, sql: str, bindings: object) -> bool:
+        if sql.startswith("BEGIN IMMEDIATE"):
+            passes("before BEGIN")
+        elif sql == "COMMIT":
+            passes("before COMMIT")
+        elif (name := known.get(beginning(sql))) is not None:
+            passes(f"before {name}")
+        return True
+
+    apsw.connection_hooks.append(lambda connection: connection.set_exec_trace(trace))
+
+
+def beginning(sql: str) -> str:
+    """What is the same for any number of rows."""
+    return sql.split("VALUES")[0]
+
+
+class Watched(apsw.VFS):
+    """SQLite's own way to the disk, and the default one from now on."""
+
+    def __init__(self, passes: Callable[[str], None]) -> None:
+        self.passes = passes
+        self.below = apsw.vfs_names()[0]
+        super().__init__("watched", self.below, makedefault=True)
+
+    def xOpen(self, name: Any, flags: list[int]) -> "WatchedFile":
+        return WatchedFile(self, name, flags)
+
+
+class WatchedFile(apsw.VFSFile):
+    def __init__(self, vfs: Watched, name: Any, flags: list[int]) -> None:
+        is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
+        self.what = "log" if is_log else "checkpoint"
+        self.passes = vfs.passes
+        super().__init__(vfs.below, name, flags)
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        super().xWrite(data, offset)
+        self.passes(f"{self.what} written")
+
+    def xSync(self, flags: int) -> None:
+        super().xSync(flags)
+        self.passes(f"{self.what} synced")
+
+
+def watch_commits(passes: Callable[[str], None]) -> None:
+    """From the end of the transaction to the answer."""
+    commit_rows, commit, message = Writer.commit, SqliteStorage.commit, Rpc.message
+
+    def committed(self: Writer, *given: Any) -> None:
+        commit_rows(self, *given)
+        passes("after COMMIT")
+
+    async def told(self: SqliteStorage, *given: Any) -> None:
+        await commit(self, *given)
+        passes("nobody told")
+
+    async def answered(self: Rpc, *given: Any) -> Any:
+        answer = await message(self, *given)
+        passes("answer not sent")
+        return answer
+
+    Writer.commit = committed
+    SqliteStorage.commit = told
+    Rpc.message = answered
+
+
+def watch_bytes(passes: Callable[[str], None]) -> None:
+    """From the first byte of an upload to the hint, and a delete."""
+    here = threading.local()
+    write_all, sync_folder, end = files.write_all, disk.sync_folder, Incoming.end
+    settle, remove, hint = DiskBucket.settle, DiskBucket.remove, Dispatcher.hint
+    link, replace = Path.hardlink_to, Path.replace
+
+    def written(*given: Any) -> None:
+        write_all(*given)
+        passes("bytes written")
+
+    def settling(*given: Any) -> bool:
+        passes("bytes durable")
+        here.synced = "name durable"
+        return settle(*given)
+
+    def linked(*given: Any) -> None:
+        link(*given)
+        passes("bytes named")
+
+    def synced(folder: Path) -> None:
+        sync_folder(folder)
+        passes(getattr(here, "synced", "at the start"))
+
+    def ended(self: Incoming) -> None:
+        had_one = self.file is not None
+        end(self)
+        if had_one:
+            passes("temporary name gone")
+
+    def removing(*given: Any) -> None:
+        here.synced = "rename durable"
+        remove(*given)
+        passes("bytes gone")
+
+    def renamed(*given: Any) -> Path:
+        answer = replace(*given)
+        if getattr(here, "synced", "") == "rename durable":
+            passes("bytes renamed")
+        return answer
+
+    async def hinted(self: Dispatcher, about: str) -> None:
+        passes("before hint")
+        await hint(self, about)
+
+    files.write_all, disk.sync_folder, Incoming.end = written, synced, ended
+    DiskBucket.settle, DiskBucket.remove, Dispatcher.hint = settling, removing, hinted
+    Path.hardlink_to, Path.replace = linked, renamed
+
+
+class Hesitant:
+    """A bucket that does not delete at the first try, so that there is something to put off."""
+
+    def __init__(self, real: Actor) -> None:
+        self.real = real
+        self.prompt = real.prompt
+
+    async def run(self, assignment: Assignment) -> Receipt | None:
+        if assignment.tries == 0:
+            raise Fault("not at once")
+        return await self.real.run(assignment)
+
+
+def main(point: str, passages: int) -> None:
+    assert point in POINTS
+    passes = Reaper(point, passages).passes
+    watch_statements(passes)
+    watching = Watched(passes)
+    watch_commits(passes)
+    watch_bytes(passes)
+    sqlite_file.WAL_PAGES = LOG_PAGES  # type: ignore[misc]
+    real = installation.actors
+
+    def with_a_hesitant_one(*given: Any) -> Actors:
+        living = real(*given)
+        return {**living, "s3/delete": Hesitant(living["s3/delete"])}
+
+    installation.actors = with_a_hesitant_one
+    asyncio.run(serve(config.load().config))
+    watching.unregister()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

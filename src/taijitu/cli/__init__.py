@@ -44,6 +44,12 @@ COMMANDS: Final = (
     (app, "demo", "demo:demo", "Watch one file go through the whole machine, step by step."),
     (app, "check", "check:check", "Say whether the service could start here, and why not."),
     (app, "env", "env:env", "Print the settings with which a client uses this service."),
+    (app, "put", "put:put", "Store a CAR."),
+    (app, "get", "get:get", "Fetch what a link names, and verify it."),
+    (app, "ls", "ls:ls", "List the CARs of a space."),
+    (app, "rm", "rm:rm", "Remove CARs from a space."),
+    (app, "whoami", "whoami:whoami", "Show as whom put, get, ls and rm ask, and with what proof."),
+    (app, "delegate", "delegate:delegate", "Delegate abilities over a space to somebody."),
     (app, "chart", "chart:chart", "Draw a machine from its code: a Mermaid chart and a table."),
     (app, "history", "history:history", "Tell everything that happened to one object of a space."),
     (key, "new", "key:new", "Make a new private key."),
@@ -51,6 +57,8 @@ COMMANDS: Final = (
     (space, "provision", "space:provision", "Give a space room, now and from now on."),
     (space, "list", "space:all_spaces", "List the spaces that have room here."),
     (space, "info", "space:info", "Show how much one space may hold, and does."),
+    (space, "block", "space:block", "Let nothing new into a space. What it holds stays."),
+    (space, "unblock", "space:unblock", "Let a blocked space in again."),
 )
 """Where each command belongs, its name, its function and its summary."""
 

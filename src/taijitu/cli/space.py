@@ -72,11 +72,51 @@ def info(did: str, /, *, json: bool = False) -> None:
     did
         The space, a did:key.
     json
-        Print JSON: {"space", "capacity", "reserved", "used", "entries"}, sizes in bytes.
+        Print JSON: {"space", "capacity", "reserved", "used", "entries"}, sizes in bytes, and
+        "blocked": true if it is.
     """
     from taijitu.cli.reach import ask
 
     show(ask("space", space=did), json)
+
+
+def block(did: str, /, *, json: bool = False) -> None:
+    """Let nothing new into a space.
+
+    Adds are refused from now on. What the space holds stays, can be read and can be removed; an
+    upload that was let in before may end. Works for spaces that nobody knows yet, too.
+
+    Parameters
+    ----------
+    did
+        The space, a did:key.
+    json
+        Print JSON, as `taijitu space info --json`.
+    """
+    from taijitu.cli.reach import ask
+
+    show(ask("block", writes=True, space=did), json)
+
+
+def unblock(did: str, /, *, json: bool = False) -> None:
+    """Let a blocked space in again, with the room that it had.
+
+    Parameters
+    ----------
+    did
+        The space, a did:key.
+    json
+        Print JSON, as `taijitu space info --json`; only {"space"} if it has no room here.
+    """
+    from taijitu.cli.reach import ask
+
+    found = ask("unblock", writes=True, space=did)
+    if json:
+        words.print_json(found)
+    elif "capacity" in found:
+        print(described(found))
+    else:
+        print(f"{did} is not blocked, and never had room here.")
 
 
 def usual_capacity() -> int:
@@ -105,7 +145,9 @@ def described(space: dict[str, Any]) -> str:
             ("free", words.size(max(0, free))),
         ]
     )
-    if free < 0:
+    if space.get("blocked"):
+        text += "\n\nIt is blocked: what it holds stays, and nothing new is let in."
+    elif free < 0:
         text += (
             f"\n\nIt holds {words.size(-free)} more than that already: nothing is lost, and "
             "nothing new fits."
@@ -117,7 +159,8 @@ def in_list(space: dict[str, Any]) -> tuple[str, str]:
     """A space for people, on two lines."""
     held = f"  {words.size(space['used'])} of {words.size(space['capacity'])}"
     reserved = f", {words.size(space['reserved'])} reserved" if space["reserved"] else ""
-    return space["space"], f"{held}{reserved} · {entries(space)}"
+    blocked = " · blocked" if space.get("blocked") else ""
+    return space["space"], f"{held}{reserved} · {entries(space)}{blocked}"
 
 
 def entries(space: dict[str, Any]) -> str:

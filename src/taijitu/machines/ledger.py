@@ -5,6 +5,9 @@
 (A capacity that is lowered below use refuses new reservations and touches nothing.) The ledger is
 changed only through allocations, each of which knows whether it was already counted; and always
 in the commit of the transition that asks.
+
+An operator may block a space: nothing new is let in, what is stored stays, what was promised is
+kept (an upload under way may end), and what is removed gives its room back.
 """
 
 from typing import TypeAlias, assert_never
@@ -27,7 +30,17 @@ class Provisioned(State, tag="provisioned"):
     entries: int = 0
 
 
-AnyState: TypeAlias = Unprovisioned | Provisioned
+class Blocked(State, tag="blocked"):
+    """As `Provisioned`, and nothing new comes in. `capacity` is `None` for a space that nobody had
+    given any room."""
+
+    capacity: int | None
+    reserved: int = 0
+    used: int = 0
+    entries: int = 0
+
+
+AnyState: TypeAlias = Unprovisioned | Provisioned | Blocked
 
 
 class Provision(Message, tag="space/provision"):
@@ -42,6 +55,18 @@ class Open(Message, tag="space/open"):
 
     space: str
     capacity: int
+
+
+class Block(Message, tag="space/block"):
+    """An operator lets nothing new into a space."""
+
+    space: str
+
+
+class Unblock(Message, tag="space/unblock"):
+    """An operator lets a space in again, with the room that it had."""
+
+    space: str
 
 
 class Reserve(Request, tag="ledger/reserve"):
@@ -69,7 +94,7 @@ class Free(Request, tag="ledger/free"):
     stored: bool
 
 
-AnyMessage: TypeAlias = Provision | Open | Reserve | Use | Free
+AnyMessage: TypeAlias = Provision | Open | Block | Unblock | Reserve | Use | Free
 
 
 def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
@@ -78,14 +103,31 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
             return become(Provisioned(capacity))
         case Provision(capacity=capacity), Provisioned(_, reserved, used, entries):
             return become(Provisioned(capacity, reserved, used, entries))
+        case Provision(capacity=capacity), Blocked(_, reserved, used, entries):
+            return become(Blocked(capacity, reserved, used, entries))
 
         case Open(capacity=capacity), Unprovisioned():
             return become(Provisioned(capacity))
-        case Open(), Provisioned():
+        case Open(), Provisioned() | Blocked():
+            return stay(state)
+
+        case Block(), Unprovisioned():
+            return become(Blocked(None))
+        case Block(), Provisioned(capacity, reserved, used, entries):
+            return become(Blocked(capacity, reserved, used, entries))
+        case Unblock(), Blocked(None):
+            return become(Unprovisioned())
+        case Unblock(), Blocked(capacity, reserved, used, entries):
+            return become(Provisioned(capacity or 0, reserved, used, entries))
+        case Block(), Blocked():
+            return stay(state)
+        case Unblock(), Unprovisioned() | Provisioned():
             return stay(state)
 
         case Reserve(space, _), Unprovisioned():
             return refuse(state, failure("InsufficientStorage", f"{space} has no storage provider"))
+        case Reserve(space, _), Blocked():
+            return refuse(state, blocked(space))
         case Reserve(_, size), Provisioned(capacity, reserved, used, entries):
             if reserved + used + size > capacity:
                 return refuse(state, no_room(state, size))
@@ -98,11 +140,22 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
         case Free(_, size, _), Provisioned(capacity, reserved, used, entries):
             return become(Provisioned(capacity, reserved - size, used, entries))
 
+        case Use(_, size), Blocked(capacity, reserved, used, entries):
+            return become(Blocked(capacity, reserved - size, used + size, entries + 1))
+        case Free(_, size, True), Blocked(capacity, reserved, used, entries):
+            return become(Blocked(capacity, reserved, used - size, entries - 1))
+        case Free(_, size, _), Blocked(capacity, reserved, used, entries):
+            return become(Blocked(capacity, reserved - size, used, entries))
+
         case Use() | Free(), Unprovisioned():
             return stay(state)
 
         case _:
             assert_never((message, state))
+
+
+def blocked(space: str):
+    return failure("InsufficientStorage", f"{space} is blocked")
 
 
 def no_room(ledger: Provisioned, size: int):

@@ -6,20 +6,30 @@ from typing import Final
 from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
 from taijitu.kernel.record import Record
-from taijitu.machines.ledger import Open, Provision, Provisioned, ledger_at
+from taijitu.machines.ledger import (
+    Block,
+    Blocked,
+    Open,
+    Provision,
+    Provisioned,
+    Unblock,
+    ledger_at,
+)
 from taijitu.protocols.execution import Error
 
 PAGE: Final = 500
 
 
-class Space(Record):
-    """How much a space may hold and does, in bytes; `entries` is how many things are stored."""
+class Space(Record, omit_defaults=True):
+    """How much a space may hold and does, in bytes; `entries` is how many things are stored.
+    `blocked`: nothing new is let in."""
 
     space: str
     capacity: int
     reserved: int
     used: int
     entries: int
+    blocked: bool = False
 
 
 class Spaces:
@@ -37,20 +47,32 @@ class Spaces:
         assert found is not None
         return found
 
+    async def block(self, space: str) -> Space:
+        """Let nothing new into a space, known or not. What it holds stays."""
+        await self.engine.transact(ledger_at(space), Block(self.engine.now(), space))
+        found = await self.find(space)
+        assert found is not None
+        return found
+
+    async def unblock(self, space: str) -> Space | None:
+        """Let a space in again, with the room that it had; `None` if that was none."""
+        await self.engine.transact(ledger_at(space), Unblock(self.engine.now(), space))
+        return await self.find(space)
+
     async def find(self, space: str) -> Space | None:
-        """What is known of a space, or `None` if nobody has provisioned it."""
+        """What is known of a space, or `None` if nobody has provisioned or blocked it."""
         state = (await self.engine.read(ledger_at(space))).state
-        return described(space, state) if isinstance(state, Provisioned) else None
+        return described(space, state) if isinstance(state, Provisioned | Blocked) else None
 
     async def all(self) -> Sequence[Space]:
-        """Every space that was provisioned, ordered by DID."""
+        """Every space that was provisioned or blocked, ordered by DID."""
         found: list[Space] = []
         after = ""
         while True:
             rows = await self.engine.storage.scan("ledger/", after=after, limit=PAGE)
             for row in rows:
                 head, _ = read_head(self.engine.machines, row)
-                if isinstance(head.state, Provisioned):
+                if isinstance(head.state, Provisioned | Blocked):
                     found.append(described(head.path[1], head.state))
             if len(rows) < PAGE:
                 return found
@@ -62,8 +84,15 @@ class Spaces:
 
     async def admit(self, space: str) -> Error | None:
         """Make sure that a space may be used; where that is allowed, open it on first use."""
-        if isinstance(await self.engine.peek(ledger_at(space)), Provisioned):
-            return None
+        match await self.engine.peek(ledger_at(space)):
+            case Provisioned():
+                return None
+            case Blocked():
+                return Error("InsufficientStorage", f"{space} is blocked")
+            case _:
+                return await self._open(space)
+
+    async def _open(self, space: str) -> Error | None:
         if self.open_capacity is None:
             return Error("InsufficientStorage", f"{space} has no storage provider")
         message = Open(self.engine.now(), space, self.open_capacity)
@@ -71,5 +100,7 @@ class Spaces:
         return None
 
 
-def described(space: str, state: Provisioned) -> Space:
-    return Space(space, state.capacity, state.reserved, state.used, state.entries)
+def described(space: str, state: Provisioned | Blocked) -> Space:
+    blocked = isinstance(state, Blocked)
+    capacity = state.capacity or 0
+    return Space(space, capacity, state.reserved, state.used, state.entries, blocked)

@@ -46,6 +46,8 @@ class Admin:
             "provision": self.provision,
             "spaces": self.all_spaces,
             "space": self.space,
+            "block": self.block,
+            "unblock": self.unblock,
             "place": self.place,
             "history": self.history,
             "about": self.about,
@@ -77,6 +79,15 @@ class Admin:
                 f"{space} has no room here: `taijitu space provision` would give it some"
             )
         return plain(found)
+
+    async def block(self, space: str) -> dict[str, Any]:
+        """Let nothing new into a space."""
+        return plain(await self.spaces.block(space_did(space)))
+
+    async def unblock(self, space: str) -> dict[str, Any]:
+        """Let a space in again. One that never had room is as unknown as before."""
+        found = await self.spaces.unblock(space_did(space))
+        return plain(found) if found else {"space": space}
 
     async def place(self, space: str, cid: str) -> dict[str, Any]:
         """Where one object of a space is in the chart: the class and the tag of its state."""

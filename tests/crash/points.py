@@ -9,6 +9,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,7 +107,7 @@ def watch_statements(passes: Callable[[str], None]) -> None:
 
 def beginning(sql: str) -> str:
     """What is the same for any number of rows."""
-    return sql.split("VALUES")[0]
+    return sql.split("VALUES", maxsplit=1)[0]
 
 
 class Watched(apsw.VFS):
@@ -137,76 +138,67 @@ class WatchedFile(apsw.VFSFile):
         self.passes(f"{self.what} synced")
 
 
-def watch_commits(passes: Callable[[str], None]) -> None:
-    """From the end of the transaction to the answer."""
-    commit_rows, commit, message = Writer.commit, SqliteStorage.commit, Rpc.message
+def before(owner: Any, name: str, tell: Callable[[], None]) -> None:
+    """Whoever calls a function of a class or module tells so first."""
+    real = getattr(owner, name)
 
-    def committed(self: Writer, *given: Any) -> None:
-        commit_rows(self, *given)
-        passes("after COMMIT")
+    def told(*given: Any, **named: Any) -> Any:
+        tell()
+        return real(*given, **named)
 
-    async def told(self: SqliteStorage, *given: Any) -> None:
-        await commit(self, *given)
-        passes("nobody told")
+    setattr(owner, name, told)
 
-    async def answered(self: Rpc, *given: Any) -> Any:
-        answer = await message(self, *given)
-        passes("answer not sent")
+
+def after(owner: Any, name: str, tell: Callable[[], None]) -> None:
+    """Whoever has called a function of a class or module, and got its answer, tells so."""
+    real = getattr(owner, name)
+
+    def told(*given: Any, **named: Any) -> Any:
+        answer = real(*given, **named)
+        tell()
         return answer
 
-    Writer.commit = committed
-    SqliteStorage.commit = told
-    Rpc.message = answered
+    async def told_later(*given: Any, **named: Any) -> Any:
+        answer = await real(*given, **named)
+        tell()
+        return answer
+
+    setattr(owner, name, told_later if iscoroutinefunction(real) else told)
+
+
+def watch_commits(passes: Callable[[str], None]) -> None:
+    """From the end of the transaction to the answer."""
+    after(Writer, "commit", lambda: passes("after COMMIT"))
+    after(SqliteStorage, "commit", lambda: passes("nobody told"))
+    after(Rpc, "message", lambda: passes("answer not sent"))
 
 
 def watch_bytes(passes: Callable[[str], None]) -> None:
     """From the first byte of an upload to the hint, and a delete."""
     here = threading.local()
-    write_all, sync_folder, end = files.write_all, disk.sync_folder, Incoming.end
-    settle, remove, hint = DiskBucket.settle, DiskBucket.remove, Dispatcher.hint
-    link, replace = Path.hardlink_to, Path.replace
 
-    def written(*given: Any) -> None:
-        write_all(*given)
-        passes("bytes written")
-
-    def settling(*given: Any) -> bool:
-        passes("bytes durable")
+    def settling() -> None:
         here.synced = "name durable"
-        return settle(*given)
+        passes("bytes durable")
 
-    def linked(*given: Any) -> None:
-        link(*given)
-        passes("bytes named")
-
-    def synced(folder: Path) -> None:
-        sync_folder(folder)
-        passes(getattr(here, "synced", "at the start"))
-
-    def ended(self: Incoming) -> None:
-        had_one = self.file is not None
-        end(self)
-        if had_one:
-            passes("temporary name gone")
-
-    def removing(*given: Any) -> None:
+    def removing() -> None:
         here.synced = "rename durable"
-        remove(*given)
-        passes("bytes gone")
 
-    def renamed(*given: Any) -> Path:
-        answer = replace(*given)
+    def renamed() -> None:
         if getattr(here, "synced", "") == "rename durable":
             passes("bytes renamed")
-        return answer
 
-    async def hinted(self: Dispatcher, about: str) -> None:
-        passes("before hint")
-        await hint(self, about)
+    after(files, "write_all", lambda: passes("bytes written"))
+    before(DiskBucket, "settle", settling)
+    after(Path, "hardlink_to", lambda: passes("bytes named"))
+    after(Incoming, "publish", lambda: passes("temporary name gone"))
+    before(Dispatcher, "hint", lambda: passes("before hint"))
 
-    files.write_all, disk.sync_folder, Incoming.end = written, synced, ended
-    DiskBucket.settle, DiskBucket.remove, Dispatcher.hint = settling, removing, hinted
-    Path.hardlink_to, Path.replace = linked, renamed
+    before(DiskBucket, "remove", removing)
+    after(Path, "replace", renamed)
+    after(DiskBucket, "remove", lambda: passes("bytes gone"))
+
+    after(disk, "sync_folder", lambda: passes(getattr(here, "synced", "at the start")))
 
 
 class Hesitant:
@@ -229,7 +221,7 @@ def main(point: str, passages: int) -> None:
     watching = Watched(passes)
     watch_commits(passes)
     watch_bytes(passes)
-    sqlite_file.WAL_PAGES = LOG_PAGES  # type: ignore[misc]
+    setattr(sqlite_file, "WAL_PAGES", LOG_PAGES)  # noqa: B010 - it is a constant
     real = installation.actors
 
     def with_a_hesitant_one(*given: Any) -> Actors:

@@ -7,7 +7,7 @@ until a hint wakes it.
 
 import asyncio
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 from taijitu.engine.actor import Assignment
 from taijitu.engine.engine import Engine
@@ -15,7 +15,7 @@ from taijitu.engine.group import Group
 from taijitu.engine.storage import Deferral, TaskKey, TaskRow
 from taijitu.ipld import dagcbor
 from taijitu.ipld.cid import link_to
-from taijitu.kernel.effect import NEVER
+from taijitu.kernel.effect import NEVER, Task
 from taijitu.kernel.failures import Fault
 
 RUNNING_MAX = 64
@@ -49,14 +49,15 @@ class Dispatcher:
         self.report = report
         self.wake = asyncio.Event()
         self.next_look = 0
+        self.has_looked = False
         self.running: dict[TaskKey, asyncio.Task[None]] = {}
         self.hinted: set[TaskKey] = set()
+        """Tasks under way that somebody asked for again."""
         self.hints: set[asyncio.Task[None]] = set()
         engine.committer.observers.append(self._committed)
 
     async def run(self) -> None:
         """Carry out tasks until cancelled."""
-        await self._look_again()
         try:
             while True:
                 self.wake.clear()
@@ -72,24 +73,30 @@ class Dispatcher:
         """Something may have happened to `about`: look at once, and come back when looked."""
         now = self.engine.now()
         rows = await self.engine.storage.claim(now, RUNNING_MAX, LEASE_MS, about)
-        looking = [self._start(row) for row in rows]
-        for key, task in list(self.running.items()):
-            if task not in looking and task.get_name() == about:
-                self.hinted.add(key)
-                looking.append(task)
+        under_way = {
+            key: task
+            for key, task in self.running.items()
+            if task.get_name() == about and not task.done()
+        }
+        self.hinted.update(under_way)
+        looking = {*under_way.values(), *map(self._start, rows)}
         if looking:
             await asyncio.wait(looking)
 
     async def _look_again(self) -> None:
         """Hints live in memory only: after a start, look at everything that waits for one."""
         rows = await self.engine.storage.open_tasks()
-        for about in {row.about for row in rows if row.ready_at >= NEVER and row.about}:
-            self._hint_soon(about)
+        self._hint_soon({row.about for row in rows if row.ready_at >= NEVER and row.about})
+        self.has_looked = True
 
     async def _start_what_is_ready(self) -> None:
         now = self.engine.now()
         storage = self.engine.storage
+        # Until it is known when to look next, whatever is committed is a reason to look.
+        self.next_look = NEVER
         try:
+            if not self.has_looked:
+                await self._look_again()
             free = RUNNING_MAX - len(self.running)
             for row in await storage.claim(now, free, LEASE_MS) if free > 0 else ():
                 self._start(row)
@@ -99,16 +106,23 @@ class Dispatcher:
         self.next_look = min(now + POLL_MS, NEVER if ready is None else ready)
 
     def _start(self, row: TaskRow) -> asyncio.Task[None]:
+        """Carry out a task that was claimed. One that is under way, and whose lease ran out
+        because the clock jumped, is not begun a second time beside it."""
+        under_way = self.running.get(row.key)
+        if under_way is not None and not under_way.done():
+            self.hinted.add(row.key)
+            return under_way
         task = asyncio.get_running_loop().create_task(self._carry_out(row), name=row.about)
         self.running[row.key] = task
-        task.add_done_callback(lambda _: self._finished(row.key))
+        task.add_done_callback(lambda done: self._finished(row.key, done))
         return task
 
-    def _finished(self, key: TaskKey) -> None:
-        if len(self.running) >= RUNNING_MAX:
+    def _finished(self, key: TaskKey, task: asyncio.Task[None]) -> None:
+        if len(self.running) >= RUNNING_MAX or key in self.hinted:
             self.wake.set()
-        self.running.pop(key, None)
-        self.hinted.discard(key)
+        if self.running.get(key) is task:
+            del self.running[key]
+            self.hinted.discard(key)
 
     async def _carry_out(self, row: TaskRow) -> None:
         try:
@@ -133,33 +147,50 @@ class Dispatcher:
                 receipt = await actor.run(assignment)
         except TimeoutError as slow:
             raise Fault(f"{row.ability} took longer than {RUN_SECONDS_MAX} s") from slow
-        if receipt is None and row.ready_at < NEVER:
-            raise Fault("not now")
         if receipt is None:
+            await self._leave_open(row, task)
             return True
         if await self.engine.settle(row.key, receipt) and row.about:
-            self._hint_soon(row.about)
+            self._hint_soon({row.about})
         return False
 
-    def _hint_soon(self, about: str) -> None:
-        """Whoever waits for the same thing looks again."""
-        hint = asyncio.get_running_loop().create_task(self.hint(about))
+    async def _leave_open(self, row: TaskRow, task: Task) -> None:
+        """Not now. A task that only a hint wakes goes back to waiting for one, if a fault had put
+        it off; any other is tried again."""
+        if task.ready_at() < NEVER:
+            raise Fault("not now")
+        if row.ready_at < NEVER:
+            await self._defer(Deferral(row.plan, row.number, NEVER, 0, ""), row)
+
+    def _hint_soon(self, abouts: Collection[str]) -> None:
+        """Whoever waits for these things looks again."""
+        hint = asyncio.get_running_loop().create_task(self._hint_each(sorted(abouts)))
         self.hints.add(hint)
         hint.add_done_callback(self.hints.discard)
+
+    async def _hint_each(self, abouts: Sequence[str]) -> None:
+        """A bounded number at a time: after a start there may be very many."""
+        try:
+            for start in range(0, len(abouts), RUNNING_MAX):
+                await asyncio.gather(*map(self.hint, abouts[start : start + RUNNING_MAX]))
+        except Fault:
+            self.has_looked = False
 
     async def _put_off(self, row: TaskRow, fault: Fault) -> None:
         self.report("fault", row, fault)
         pause = min(PAUSE_MS_MAX, PAUSE_MS * 2 ** min(row.tries, 16))
-        await self._defer(row, self.engine.now() + pause, str(fault) or type(fault).__name__)
+        trouble = str(fault) or type(fault).__name__
+        await self._try_again_at(self.engine.now() + pause, row, trouble)
 
     async def _park(self, row: TaskRow, bug: Exception) -> None:
         self.report("bug", row, bug)
-        await self._defer(row, NEVER, "".join(traceback.format_exception_only(bug)))
+        await self._try_again_at(NEVER, row, "".join(traceback.format_exception_only(bug)))
 
-    async def _defer(self, row: TaskRow, ready_at: int, trouble: str) -> None:
-        deferral = Deferral(
-            row.plan, row.number, ready_at, row.tries + 1, trouble[:TROUBLE_CHARS_MAX]
-        )
+    async def _try_again_at(self, ready_at: int, row: TaskRow, trouble: str) -> None:
+        trouble = trouble[:TROUBLE_CHARS_MAX]
+        await self._defer(Deferral(row.plan, row.number, ready_at, row.tries + 1, trouble), row)
+
+    async def _defer(self, deferral: Deferral, row: TaskRow) -> None:
         try:
             await self.engine.defer(deferral)
         except Fault as fault:

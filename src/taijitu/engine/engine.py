@@ -147,8 +147,13 @@ class Engine:
 
     async def defer(self, deferral: Deferral) -> None:
         """Try a task again later."""
-        batch = Batch(deferred={TaskKey(deferral.plan, deferral.number): deferral})
-        await self.committer.join(None, batch).committed()
+        for _ in range(RACES_MAX):
+            batch = Batch(deferred={TaskKey(deferral.plan, deferral.number): deferral})
+            try:
+                return await self.committer.join(None, batch).committed()
+            except HeadMoved:
+                continue
+        raise Contention("a task could not be put off: the commits it shared kept losing races")
 
     def now(self) -> int:
         return self.clock.now()
@@ -156,19 +161,21 @@ class Engine:
     # Reading
 
     async def read(self, path: Path) -> Head:
-        """A cell as it durably stands."""
+        """A cell as it durably stands, or stood at some moment since this was asked: whoever
+        reads a busy cell does not wait for it to come to rest."""
         while True:
-            if self.newest.is_uncommitted(path):
-                await self.committer.settled()
-                continue
             try:
-                return self.newest.head(path)
+                head = self.newest.head(path)
             except Unread as missing:
                 await self.newest.load(missing)
+                continue
+            if not self.newest.heads.is_uncommitted(path) or await self.committer.over():
+                return head
 
     async def settled(self) -> None:
-        """Wait until everything that was accepted before is durable: then lists show it."""
-        await self.committer.settled()
+        """Wait until everything that was accepted before is durable, or has failed: then lists
+        show it."""
+        await self.committer.over()
 
     async def peek(self, path: Path) -> State:
         """The state that the next transaction would see: it may not be durable yet, so it may
@@ -185,20 +192,25 @@ class Engine:
         watchers = self.watchers.setdefault(path, set())
         watchers.add(changed)
         try:
-            while (head := await self.read(path)).cid == since and self.now() < until:
+            while True:
                 changed.clear()
+                head = await self.read(path)
+                if head.cid != since or self.now() >= until:
+                    return head
                 await self.clock.wait(changed, until)
-            return head
         finally:
             watchers.discard(changed)
             if not watchers:
                 self.watchers.pop(path, None)
 
     async def receipt(self, task: Link) -> bytes | None:
-        """The recorded receipt of an invocation. It may not be durable yet."""
-        known = self.newest.receipts.get(task)
-        if known is None and (known := await self.storage.receipt(task.data)) is not None:
-            self.newest.receipts.learn(task, known)
+        """The recorded receipt of an invocation, once it is durable."""
+        receipts = self.newest.receipts
+        while (known := receipts.get(task)) is not None:
+            if not receipts.is_uncommitted(task) or await self.committer.over():
+                return known
+        if (known := await self.storage.receipt(task.data)) is not None:
+            receipts.learn(task, known)
         return known
 
     async def task(self, key: TaskKey) -> Task | None:

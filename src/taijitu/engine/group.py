@@ -10,6 +10,7 @@ from collections.abc import Callable
 from taijitu.engine.draft import Draft
 from taijitu.engine.newest import Newest
 from taijitu.engine.storage import Batch, Storage
+from taijitu.kernel.failures import Fault
 
 
 class Group:
@@ -18,7 +19,12 @@ class Group:
     def __init__(self) -> None:
         self.batch = Batch()
         self.drafts: list[Draft] = []
+        self.transactions = 0
         self.done: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+    async def over(self) -> bool:
+        """Wait until it is known what becomes of the group. True if it is durable."""
+        return await asyncio.shield(self.done) is None
 
     async def committed(self) -> None:
         """Wait until the group is durable. Raises what kept it from becoming so."""
@@ -44,6 +50,7 @@ class Committer:
             self.gathering = Group()
         group = self.gathering
         group.batch.add(batch)
+        group.transactions += 1
         if draft is not None:
             group.drafts.append(draft)
             self.newest.join(draft)
@@ -56,6 +63,12 @@ class Committer:
         group = self.gathering or self.committing
         if group is not None:
             await group.committed()
+
+    async def over(self) -> bool:
+        """Wait until it is known what becomes of everything that has joined so far. True if all
+        of it is durable."""
+        group = self.gathering or self.committing
+        return group is None or await group.over()
 
     async def _work(self) -> None:
         try:
@@ -81,6 +94,14 @@ class Committer:
         """Nothing of the group is true, and so nothing that was built upon it can become so."""
         self.newest.forget()
         built_upon, self.gathering = self.gathering, None
-        for failed in (group, built_upon):
-            if failed is not None:
-                failed.done.set_result(trouble)
+        group.done.set_result(shared(trouble) if group.transactions > 1 else trouble)
+        if built_upon is not None:
+            built_upon.done.set_result(shared(trouble))
+
+
+def shared(trouble: Exception) -> Exception:
+    """What a trouble means to those who had it in company. Whose bug it was nobody knows: all try
+    again, and sooner or later the one whose it is does so alone."""
+    if isinstance(trouble, Fault):
+        return trouble
+    return Fault(f"a commit shared with others failed: {trouble!r}")

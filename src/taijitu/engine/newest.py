@@ -13,6 +13,7 @@ from taijitu.engine.cell import (
     Machines,
     Progress,
     path_text,
+    plan_in,
     read_head,
     read_plan,
     untouched,
@@ -53,6 +54,9 @@ class Layer(Generic[K, V]):
     def get(self, key: K) -> V | None:
         value = self.uncommitted.get(key)
         return value if value is not None else self.known.get(key)
+
+    def is_uncommitted(self, key: K) -> bool:
+        return key in self.uncommitted
 
     def learn(self, key: K, value: V) -> None:
         """Keep a committed value, unless a newer one is known."""
@@ -117,14 +121,17 @@ class Newest:
 
     async def load_plan(self, planned: Link) -> Progress:
         row = await self.storage.plan(planned.data)
-        if row is None:
-            raise BlockMissing(f"no plan {planned}")
-        progress = read_plan(self.machines, row)
+        progress = await self._untouched(planned) if row is None else read_plan(self.machines, row)
         self.plans.learn(planned, progress)
         return progress
 
-    def is_uncommitted(self, path: Path) -> bool:
-        return path in self.heads.uncommitted
+    async def _untouched(self, planned: Link) -> Progress:
+        """A plan of which storage knows nothing but the block: it asked for nothing, or was
+        dropped before anything came of it."""
+        block = await self.storage.block(planned.data)
+        if block is None:
+            raise BlockMissing(f"no plan {planned}")
+        return Progress(*plan_in(self.machines, block))
 
     def join(self, draft: Draft) -> None:
         """What a draft has made is now what the next one sees."""

@@ -1,0 +1,188 @@
+"""Goal: the dispatcher loses no task, doubles none, and comes to rest."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from taijitu.engine.actor import Assignment, View
+from taijitu.engine.dispatch import LEASE_MS, POLL_MS, RUNNING_MAX
+from taijitu.engine.storage import Deferral, TaskRow
+from taijitu.kernel.effect import NEVER, Task
+from taijitu.kernel.failures import Fault, HeadMoved
+from taijitu.kernel.receipt import Ok, Receipt
+from taijitu.machines import entry
+from taijitu.storage.memory import MemoryStorage
+from taijitu.testing.engine_contract import Flaky
+from taijitu.testing.world import SimulatedWorld, name_of
+
+CAR = b"twenty bytes of car!"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[SimulatedWorld]:
+    async with SimulatedWorld().running() as world:
+        await world.provision("alice", 10_000)
+        yield world
+
+
+class Waiting:
+    """An actor that answers when it is told to, and counts how many wait for it."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.may_answer = asyncio.Event()
+
+    def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
+        return None
+
+    async def run(self, assignment: Assignment) -> Receipt | None:
+        self.runs += 1
+        await self.may_answer.wait()
+        return Ok({"size": len(CAR)})
+
+
+async def rounds(count: int = 30) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_task_under_way_is_not_begun_again_when_the_clock_jumps(
+    world: SimulatedWorld,
+) -> None:
+    actor = Waiting()
+    world.engine.actors = {**world.engine.actors, "s3/stat": actor}
+    await world.add("alice", CAR)
+    await rounds()
+    world.clock.advance(LEASE_MS + 1)
+    await rounds()
+    await_hint = asyncio.create_task(world.dispatcher.hint(name_of(CAR)))
+    await rounds()
+    assert actor.runs == 1
+    actor.may_answer.set()
+    await await_hint
+    await world.quiet()
+
+
+async def test_an_upload_that_could_not_be_looked_at_waits_for_a_hint_again(
+    world: SimulatedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.add("alice", CAR)
+
+    async def unwell(_: bytes) -> int | None:
+        raise Fault("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.bucket, "stat", unwell)
+        await world.dispatcher.hint(name_of(CAR))
+    for _ in range(10):
+        await world.pass_time(3_000)
+    (put,) = [row for row in await world.storage.open_tasks() if row.ability == "s3/put"]
+    assert (put.ready_at, put.trouble) == (NEVER, "")
+    assert len(world.troubles) == 1
+    await world.upload(CAR)
+    assert isinstance(await world.state("alice", CAR), entry.Stored)
+
+
+async def test_after_a_start_no_more_is_looked_at_at_once_than_allowed() -> None:
+    first = SimulatedWorld()
+    await first.provision("alice", 100_000)
+    for number in range(3 * RUNNING_MAX):
+        await first.add("alice", b"%20d" % number)
+    again = SimulatedWorld(first.storage, first.bucket, first.clock)
+    actor = Waiting()
+    again.engine.actors = {**again.engine.actors, "s3/put": actor}
+    async with again.running():
+        await rounds()
+        assert actor.runs <= RUNNING_MAX
+        actor.may_answer.set()
+        await again.quiet()
+        assert actor.runs == 3 * RUNNING_MAX
+
+
+class Unwell(MemoryStorage):
+    """Does not answer which tasks are open, or which are free, as often as it is told."""
+
+    faults = 0
+
+    async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:
+        self.fail()
+        return await super().open_tasks(path)
+
+    async def claim(
+        self, now: int, limit: int, lease_ms: int, about: str | None = None
+    ) -> Sequence[TaskRow]:
+        if about:
+            self.fail()
+        return await super().claim(now, limit, lease_ms, about)
+
+    def fail(self) -> None:
+        if self.faults:
+            self.faults -= 1
+            raise Fault("busy")
+
+
+@pytest.mark.parametrize("faults", [0, 1, 2])
+async def test_what_waits_for_a_hint_is_looked_at_after_a_start_whatever_goes_wrong(
+    faults: int,
+) -> None:
+    storage = Unwell()
+    first = SimulatedWorld(storage)
+    await first.provision("alice", 100)
+    await first.add("alice", CAR)
+    first.arrive(CAR)
+    storage.faults = faults
+    again = SimulatedWorld(storage, first.bucket, first.clock)
+    async with again.running():
+        await again.quiet()
+        for _ in range(faults):
+            await again.pass_time(1)
+            await again.pass_time(POLL_MS - 1)
+        storage.faults = 0
+        assert isinstance(await again.state("alice", CAR), entry.Stored)
+    assert not first.troubles
+
+
+class SlowToSay(MemoryStorage):
+    """Takes its time to say when the next task is ready."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_say = asyncio.Event()
+        self.may_say.set()
+
+    async def next_ready(self) -> int | None:
+        ready = await super().next_ready()
+        await self.may_say.wait()
+        return ready
+
+
+async def test_what_is_committed_while_the_dispatcher_looks_is_not_overlooked() -> None:
+    storage = SlowToSay()
+    async with SimulatedWorld(storage).running() as world:
+        await world.provision("alice", 100)
+        await world.add("alice", CAR)
+        await rounds()
+        world.arrive(CAR)
+        (put,) = [row for row in await storage.open_tasks() if row.ability == "s3/put"]
+        storage.may_say.clear()
+        world.clock.advance(POLL_MS)
+        await rounds()
+        soon = world.clock.now() + 1
+        await world.engine.defer(Deferral(put.plan, put.number, soon, 1, "no answer"))
+        storage.may_say.set()
+        await rounds()
+        world.clock.advance(1)
+        await rounds()
+        assert isinstance(await world.state("alice", CAR), entry.Stored)
+
+
+async def test_a_deferral_that_lost_its_race_is_written_again() -> None:
+    storage = Flaky(MemoryStorage())
+    async with SimulatedWorld(storage.port).running() as world:
+        await world.provision("alice", 100)
+        await world.add("alice", CAR)
+        (put,) = [row for row in await world.storage.open_tasks() if row.ability == "s3/put"]
+        storage.failures.append(HeadMoved("another process"))
+        await world.engine.defer(Deferral(put.plan, put.number, NEVER, 1, "parked"))
+        assert [row.trouble for row in await world.storage.open_tasks() if row.tries] == ["parked"]

@@ -52,7 +52,7 @@ def _bytes(part: bytes) -> bytes:
 def _json(part: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(_bytes(part), type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidDelegation("not a UCAN: a JWT holds JSON") from error
 
 

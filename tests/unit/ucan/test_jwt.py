@@ -97,8 +97,9 @@ def test_a_jwt_never_proves_anything_even_if_it_is_signed() -> None:
         text(payload=PAYLOAD | {"fct": [{"x": "y" * 300_000}]}),
         encoded(HEADER) + b"." + b"W" * 3 + b"." + b"AA",
         b"W1tbW1tb.W1tb.AA",
+        encoded(HEADER) + b"." + urlsafe_b64encode(b'{"iss": "\xcc"}').rstrip(b"=") + b".AA",
     ],
-    ids=range(21),
+    ids=range(22),
 )
 def test_what_is_not_a_jwt_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidDelegation):

@@ -287,6 +287,16 @@ class Client:
         if digest.digest() != known.digest:
             raise WrongBytes(f"what {self.url} gives as {known} is something else")
 
+    async def size_of(self, link: Link | str) -> int | None:
+        """How many bytes a link names here; None if the service does not say."""
+        known = link_of(link)
+        url = f"{self.url}/{known}/{known}.car"
+        answer = await self.patience(f"asking for the size of {known}").keep(
+            lambda: self.connection.ask("HEAD", url)
+        )
+        length = answer.headers.get("content-length", "")
+        return int(length) if length.isdecimal() else None
+
     def patience(self, what: str) -> Patience:
         """The tries of one thing."""
         return Patience(what, self._retry, self._notice)

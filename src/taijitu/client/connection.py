@@ -5,6 +5,7 @@ however it ends, also when it is cancelled, its connection is given back or clos
 """
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncGenerator, Awaitable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -198,7 +199,8 @@ def told(url: str) -> Generator[None]:
 
 
 def reason(why: OSError) -> str:
-    return (why.strerror or str(why) or type(why).__name__).lower()
+    known = os.strerror(why.errno) if why.errno and why.errno > 0 else why.strerror
+    return (known or str(why) or type(why).__name__).lower()
 
 
 def shown(url: str) -> str:

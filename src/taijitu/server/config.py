@@ -39,6 +39,12 @@ RECEIPT_WINDOW_MAX: Final = 10 * 365 * 86_400
 GIB: Final = 2**30
 """Bytes."""
 
+ELSEWHERE: Final = frozenset(
+    ("CONFIG", "URL", "SERVICE_DID", "SERVICE_KEY", "AGENT_KEY", "PROOF", "SPACE")
+)
+"""Names in the environment that are no settings of the service: what the client's commands take,
+and where to look for the file."""
+
 SECRETS: Final = frozenset({"key", "database_url", "smtp_url"})
 """Settings whose values are never shown."""
 
@@ -165,7 +171,7 @@ def load(environ: Mapping[str, str] | None = None, folder: Path | None = None) -
     given = from_file | {
         name.removeprefix(PREFIX).lower(): Given(name, value, folder)
         for name, value in environ.items()
-        if name.startswith(PREFIX) and name != PREFIX + "CONFIG" and value != ""
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in ELSEWHERE and value != ""
     }
     reader = Reader(given)
     config = assemble(reader, folder)

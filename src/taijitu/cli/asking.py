@@ -1,0 +1,156 @@
+"""What the commands of a client share: who asks, whom, with which proofs, and how it is told.
+
+Law: nothing of a key is ever printed, and a refusal ends with what would help.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar
+
+from cyclopts import Parameter
+
+from taijitu.cli.trouble import Refusal
+
+if TYPE_CHECKING:
+    from taijitu.client import Client, Retrying, Signer
+    from taijitu.client.failures import ClientError
+    from taijitu.client.proofs import Proof
+
+V = TypeVar("V")
+
+AGENT_KEY: Final = "TAIJITU_AGENT_KEY"
+PROOF: Final = "TAIJITU_PROOF"
+
+
+def only_a_dash(_: object, value: Path | None) -> None:
+    """Of all that begins with a hyphen, only the hyphen is meant as a file."""
+    if value is not None and str(value).startswith("-") and value != Path("-"):
+        raise ValueError(f"there is no option {value}; a file of that name is ./{value}")
+
+
+FileOrDash: TypeAlias = Annotated[Path, Parameter(allow_leading_hyphen=True, validator=only_a_dash)]
+"""A file, or - for what is piped."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Whom:
+    """Where the service is, and who it has to be."""
+
+    url: Annotated[str, Parameter(env_var="TAIJITU_URL")] = "http://localhost:3000"
+    """Where the service is."""
+
+    did: Annotated[str | None, Parameter(env_var="TAIJITU_SERVICE_DID")] = None
+    """Who the service has to be. Without it: whoever it says it is."""
+
+    service_key: Annotated[str | None, Parameter(env_var="TAIJITU_SERVICE_KEY")] = None
+    """The did:key that it has to sign with."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Who:
+    """Who asks, and what allows it."""
+
+    key: Path | None = None
+    """The file with the agent's key. Default: TAIJITU_AGENT_KEY, a file or the key itself."""
+
+    proof: tuple[Path, ...] = ()
+    """A delegation to the agent, in a file; may be repeated. Default: TAIJITU_PROOF, a file or
+    its base64. Needed unless the agent's key is that of the space."""
+
+    space: Annotated[str | None, Parameter(env_var="TAIJITU_SPACE")] = None
+    """The space. Default: that of the proof; without one, the agent's own."""
+
+
+def run(work: "Callable[[Client], Awaitable[V]]", whom: Whom, who: Who | None = None) -> V:
+    """Do something as a client, in words where it fails. Raises `Refusal`."""
+    from taijitu.client import Client, ClientError
+
+    async def ask() -> V:
+        async with Client(
+            whom.url,
+            did=whom.did,
+            service_key=whom.service_key,
+            key=None if who is None else key_of(who),
+            proofs=() if who is None else proofs_of(who),
+            space=None if who is None else who.space,
+            notice=tell,
+        ) as client:
+            return await work(client)
+
+    try:
+        return asyncio.run(ask())
+    except ClientError as why:
+        raise Refusal(in_words(why, who)) from None
+
+
+def key_of(who: Who) -> "Signer":
+    """The agent's key. Raises `Refusal`."""
+    from taijitu.cli.key import in_file
+    from taijitu.client import ClientError
+    from taijitu.client.client import key_of as usable
+
+    given = os.environ.get(AGENT_KEY, "")
+    if who.key is not None:
+        return in_file(who.key)
+    if not given:
+        raise Refusal(
+            "there is no key to ask with: make one with `taijitu key new --out agent.key` and "
+            f"name it with --key or {AGENT_KEY}"
+        )
+    if not given.startswith("M"):
+        return in_file(Path(given).expanduser())
+    try:
+        return usable(given)
+    except ClientError as why:
+        raise Refusal(f"{AGENT_KEY} holds no usable key: {why}") from None
+
+
+def proofs_of(who: Who) -> "list[Proof]":
+    """The proofs that were given. Raises `Refusal`."""
+    from taijitu.client import ClientError
+    from taijitu.client.proofs import parse, read
+
+    given = os.environ.get(PROOF, "")
+    try:
+        if who.proof or not given:
+            return [read(path) for path in who.proof]
+        path = Path(given).expanduser()
+        return [read(path) if len(given) < 4096 and path.exists() else parse(given)]
+    except ClientError as why:
+        source = "" if who.proof else f"{PROOF}: "
+        raise Refusal(f"{source}{why}") from None
+
+
+def in_words(why: "ClientError", who: Who | None) -> str:
+    """The sentence for something that failed, and what would help."""
+    from taijitu.client import HandlerNotFound, InsufficientStorage, Unauthorized
+
+    match why:
+        case Unauthorized():
+            agent = key_of(who).did if who is not None else "DID"
+            return (
+                f"{why}\nWhoever has the key of the space can make one: "
+                f"`taijitu delegate --space-key FILE --to {agent} --can 'store/*' "
+                f"--out proof.car`; then use it with --proof or {PROOF}"
+            )
+        case InsufficientStorage():
+            return f"there is no room: {why}"
+        case HandlerNotFound():
+            return f"the service cannot do this: {why}"
+        case _:
+            return str(why)
+
+
+def tell(retrying: "Retrying") -> None:
+    """Say that something is tried again."""
+    print(
+        f"taijitu: {retrying.what} failed: {retrying.why}; trying again in "
+        f"{retrying.seconds:.1f} s",
+        file=sys.stderr,
+    )

@@ -1,11 +1,12 @@
 """Goal: no input from outside makes a parser fail in another way than its own, be believed where
 it is forged, or be read in two ways.
 Method: Hypothesis spoils valid inputs, keeps those that fail, and makes them simpler. How many it
-tries in all is set by `TAIJITU_FUZZ`.
+tries over all targets is 10,000, in a soak a million, or what `TAIJITU_FUZZ` says.
 """
 
 import os
 from collections.abc import Callable
+from math import ceil
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +16,8 @@ from fuzz.mutation import SCRIPT_STEPS_MAX, STEP, spoiled
 from fuzz.targets import TARGETS, Target
 from support.fuzzed import PROPERTY
 
-INPUTS = int(os.environ.get("TAIJITU_FUZZ", "10000"))
-"""Over all targets."""
+SET = os.environ.get("TAIJITU_FUZZ")
+INPUTS, SOAK_INPUTS = (int(SET), int(SET)) if SET else (10_000, 1_000_000)
 ROUND_MAX = 10_000
 """Inputs after which Hypothesis begins anew: it remembers all of a round."""
 SHARES = sum(target.share for target in TARGETS)
@@ -24,11 +25,14 @@ SHARES = sum(target.share for target in TARGETS)
 QUIET = settings(deadline=None, database=None, print_blob=True)
 
 
+@pytest.mark.parametrize(
+    "inputs", [INPUTS, pytest.param(SOAK_INPUTS, marks=pytest.mark.soak)], ids=["few", "many"]
+)
 @pytest.mark.parametrize("target", TARGETS, ids=[target.name for target in TARGETS])
 def test_no_input_is_more_than_refused(
-    target: Target, record_property: Callable[[str, object], None]
+    target: Target, inputs: int, record_property: Callable[[str, object], None]
 ) -> None:
-    tried, wanted = 0, max(1, round(INPUTS * target.share / SHARES))
+    tried, wanted = 0, ceil(inputs * target.share / SHARES)
 
     @given(st.integers(0, len(target.samples) - 1), st.binary(max_size=STEP * SCRIPT_STEPS_MAX))
     def attempt(sample: int, script: bytes) -> None:
@@ -37,6 +41,5 @@ def test_no_input_is_more_than_refused(
         target.judge(spoiled(target.samples[sample], target.samples, script), sample)
 
     while tried < wanted:
-        size = min(ROUND_MAX, wanted - tried)
-        settings(QUIET, max_examples=size)(attempt)()
+        settings(QUIET, max_examples=min(ROUND_MAX, wanted - tried))(attempt)()
     record_property(PROPERTY, tried)

@@ -33,7 +33,7 @@ sync = if [ -x $(BIN)/uv ]; then $(UVP) sync $(HERE) --require-hashes $(1); \
 	else $(PIP) install --require-hashes -r $(1); fi
 install_project = $(call install,--no-deps --no-build-isolation --editable .)
 
-.PHONY: help setup serve demo test test-full check format locks clean
+.PHONY: help setup serve demo test test-full soak check format locks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -51,6 +51,9 @@ test: $(DEV) $(NPM) ## run the tests (TESTS="tests/unit -k cid" runs some of the
 
 test-full: $(DEV) $(NPM) ## run the tests that take minutes: larger explorations, more crashes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) -m full $(TESTS)
+
+soak: $(DEV) ## run the tests that take hours: a thousand kills, millions of inputs
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) -m soak $(TESTS)
 
 check: $(DEV) $(NODE) ## lint, format, types, imports
 	@failed=; for each in "ruff check" "ruff format --check" pyright "lint-imports --no-logo"; do \

@@ -25,27 +25,48 @@ SETTINGS = {"TAIJITU_UPLOAD_WINDOW": str(WINDOW), "TAIJITU_UPLOAD_GRACE": str(GR
 END_SECONDS_MAX = WINDOW + GRACE + 10
 """Until every attempt has come to its end, on a slow machine."""
 
-CLIENTS, SPACES = 6, 3
 AIMS: tuple[Phase, ...] = ("between", "add", "put", "remove")
 """A kill strikes soon after some client has come to this."""
-FEW, MANY = 5, 40
+FEW, MANY = 5, 50
 """Kills in one test. With many of them, every step has to be hit."""
+LOADS = ((6, 3), (16, 2), (3, 3), (10, 5))
+"""How many clients, in how many spaces. Each load is many kills: 200 in all, in a soak 1,000."""
+SOAKS = 5
+"""How often a soak goes through the loads."""
 UNDISTURBED_SECONDS = (0.1, 0.6)
 STRIKE_SECONDS_MAX = 0.005
 """How long after that."""
 
 
-@pytest.mark.parametrize("kills", [FEW, pytest.param(MANY, marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    ("kills", "clients", "spaces", "turn"),
+    [
+        (FEW, *LOADS[0], 0),
+        *(pytest.param(MANY, *load, 0, marks=pytest.mark.full) for load in LOADS),
+        *(
+            pytest.param(MANY, *load, turn, marks=pytest.mark.soak)
+            for load in LOADS
+            for turn in range(1, SOAKS + 1)
+        ),
+    ],
+)
 async def test_what_was_acknowledged_holds_however_often_the_service_is_killed(
-    kills: int, tmp_path: Path, record_property: Callable[[str, object], None]
+    *,
+    kills: int,
+    clients: int,
+    spaces: int,
+    turn: int,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
+    """`turn` only tells repetitions apart: every run is another."""
     seed = random.SystemRandom().getrandbits(32)
     print(f"{seed=}")
     chance = random.Random(seed)
     service = Service(tmp_path / "data", SETTINGS).start()
     try:
         async with talking_to(service) as client:
-            crowd = Crowd(client, [client.space() for _ in range(SPACES)], CLIENTS, chance)
+            crowd = Crowd(client, [client.space() for _ in range(spaces)], clients, chance)
             async with asyncio.TaskGroup() as group:
                 group.create_task(crowd.work())
                 for number in range(kills):

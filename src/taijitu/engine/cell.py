@@ -11,7 +11,7 @@ from taijitu.kernel import codec
 from taijitu.kernel.effect import Path
 from taijitu.kernel.failures import BlockMissing, Bug
 from taijitu.kernel.machine import Machine, State
-from taijitu.kernel.plan import Due, Plan, due
+from taijitu.kernel.plan import NOTHING_DUE, Due, Plan, due
 from taijitu.kernel.receipt import Receipt
 from taijitu.kernel.record import Record
 
@@ -60,6 +60,8 @@ class Progress:
 
     def due(self, heard: bool) -> Due:
         """What the plan still asks for, `heard` while it is its cell's current plan."""
+        if not self.plan.pipelines:
+            return NOTHING_DUE
         known = self.questions[heard]
         if known is None:
             known = self.questions[heard] = due(self.plan, self.receipts, self.delivered, heard)

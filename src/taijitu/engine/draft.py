@@ -286,9 +286,10 @@ def complete(progress: Progress, index: int) -> Task:
     """A task of a plan, with what it awaits filled in from the receipts."""
     task = progress.plan.tasks[index]
     values = [getattr(task, name) for name in task.__struct_fields__]
-    if not any(isinstance(value, Await) for value in values):
-        return task
-    return type(task)(*(filled(value, progress.receipts) for value in values))
+    for value in values:
+        if type(value) is Await:
+            return type(task)(*[filled(each, progress.receipts) for each in values])
+    return task
 
 
 def task_row(planned: Link, index: int, task: Task, path: Path) -> TaskRow:

@@ -80,9 +80,10 @@ def due(
 
 def sends(pipeline: Effect) -> Send | None:
     """The message at the end of a pipeline, if there is one."""
-    while isinstance(pipeline, Then):
-        pipeline = pipeline.after
-    return pipeline if isinstance(pipeline, Send) else None
+    end = pipeline
+    while type(end) is Then:
+        end = end.after
+    return end if type(end) is Send else None
 
 
 def filled(value: Any, receipts: Mapping[int, Receipt]) -> Any:

@@ -31,6 +31,10 @@ HEAD_TOO_LARGE: Final = (
 )
 
 
+class HeadTooLarge(Exception):
+    """Tells the parser to stop."""
+
+
 class Parting:
     """The transport as one exchange sees it: what it closes ends only when the client has read.
 
@@ -85,12 +89,26 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def on_headers_complete(self) -> None:
+        if self.head_size > HEAD_SIZE_MAX and self.measured() > HEAD_SIZE_MAX:
+            raise HeadTooLarge
         self.head_since = None
         self.head_size = 0
         self.body_open = True
         self.linger_since = None
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", Parting(self))
+
+    def measured(self) -> int:
+        """The size of the head that is complete: what came with it may be the next things."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser gives up, because of the peer or because of us."""
+        if self.head_since is not None and self.head_size > HEAD_SIZE_MAX:
+            self.transport.write(HEAD_TOO_LARGE)
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
 
     def on_message_complete(self) -> None:
         self.body_open = False

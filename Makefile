@@ -23,6 +23,8 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 NODE := $(VENV)/.node
 NPM := $(INTEROP)/node_modules/.installed
+PEERS := .venv-peers
+PEERS_NPM := bench/peers/node_modules/.installed
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # uv is quick; where it could not be installed, pip does the same from the same locks.
@@ -33,7 +35,7 @@ sync = if [ -x $(BIN)/uv ]; then $(UVP) sync $(HERE) --require-hashes $(1); \
 	else $(PIP) install --require-hashes -r $(1); fi
 install_project = $(call install,--no-deps --no-build-isolation --editable .)
 
-.PHONY: help setup serve demo test test-full soak check format locks clean
+.PHONY: help setup serve demo test test-full soak bench-peers check format locks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -55,6 +57,12 @@ test-full: $(DEV) $(NPM) ## run the tests that take minutes: larger explorations
 soak: $(DEV) ## run the tests that take hours: a thousand kills, millions of inputs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) -m soak $(TESTS)
 
+bench-peers: $(RUN) $(PEERS)/.installed $(PEERS_NPM) ## the same flow on DBOS, Procrastinate and Restate, beside ours
+	@$(PEERS)/bin/python -m bench.peers --beside $(BIN)/python $(BENCH)
+
+bench: $(DEV) ## measure (BENCH="flow put --quick" measures some of it)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python -m bench $(BENCH)
+
 check: $(DEV) $(NODE) ## lint, format, types, imports
 	@failed=; for each in "ruff check" "ruff format --check" pyright "lint-imports --no-logo"; do \
 		$(BIN)/$$each || failed="$$failed, $${each%% *}"; done; \
@@ -69,10 +77,12 @@ locks: $(DEV) ## resolve pyproject.toml into the hashed locks again (UPGRADE=--u
 		--no-header --no-annotate $(UPGRADE) "$$@"; }; \
 	lock pyproject.toml --group build -o requirements.lock; \
 	lock pyproject.toml --group build --group dev -o requirements-dev.lock; \
-	lock --group node -o requirements-node.lock
+	lock --group node -o requirements-node.lock; \
+	lock bench/peers/requirements.in -o requirements-peers.lock
 
 clean: ## remove what the commands above have made
 	rm -rf $(VENV) $(INTEROP)/node_modules build dist
+	rm -rf $(PEERS) bench/peers/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -115,3 +125,18 @@ $(NPM): $(INTEROP)/package-lock.json $(NODE)
 		echo "installing the JavaScript clients ..."; \
 		npm ci --prefix $(INTEROP) --ignore-scripts --no-audit --no-fund --loglevel=error; \
 		touch $@; fi
+
+# The peers live in an environment of their own. What npm cannot give is left out of the run.
+$(PEERS)/.installed: requirements-peers.lock $(UV)
+	@echo "installing the peers ..."
+	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)
+	@if [ -x $(BIN)/uv ]; then \
+		$(UVP) sync --quiet --python $(PEERS)/bin/python --require-hashes $<; \
+	else $(PEERS)/bin/python -m pip --quiet install --require-hashes -r $<; fi
+	@touch $@
+
+$(PEERS_NPM): bench/peers/package-lock.json $(NODE)
+	@export PATH="$$PATH:$(CURDIR)/$(BIN)"; \
+	if command -v npm >/dev/null && npm ci --prefix bench/peers --ignore-scripts --no-audit \
+		--no-fund --loglevel=error; then touch $@; \
+	else echo "Restate's server could not be installed; Restate is left out" >&2; fi

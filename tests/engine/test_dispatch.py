@@ -7,6 +7,7 @@ import pytest
 
 from taijitu.engine.actor import Assignment, View
 from taijitu.engine.dispatch import LEASE_MS, POLL_MS, RUNNING_MAX
+from taijitu.engine.engine import Outcome
 from taijitu.engine.storage import Deferral, TaskRow
 from taijitu.kernel.effect import NEVER, Task
 from taijitu.kernel.failures import Fault, HeadMoved
@@ -186,3 +187,21 @@ async def test_a_deferral_that_lost_its_race_is_written_again() -> None:
         storage.failures.append(HeadMoved("another process"))
         await world.engine.defer(Deferral(put.plan, put.number, NEVER, 1, "parked"))
         assert [row.trouble for row in await world.storage.open_tasks() if row.tries] == ["parked"]
+
+
+async def test_a_hint_is_not_lost_on_what_did_not_become_true() -> None:
+    storage = Flaky(MemoryStorage())
+    async with SimulatedWorld(storage.port).running() as world:
+        await world.provision("alice", 100)
+        await world.add("alice", CAR)
+        storage.failures.append(Fault("the disk is full"))
+        removing = asyncio.create_task(world.remove("alice", CAR))
+        await asyncio.sleep(0)
+        await world.upload(CAR)
+        assert isinstance(await removing_failed(removing), Fault)
+        assert isinstance(await world.state("alice", CAR), entry.Stored)
+
+
+async def removing_failed(removing: asyncio.Task[Outcome]) -> BaseException | None:
+    await asyncio.wait([removing])
+    return removing.exception()

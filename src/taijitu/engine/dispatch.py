@@ -193,8 +193,8 @@ class Dispatcher:
     async def _defer(self, deferral: Deferral, row: TaskRow) -> None:
         try:
             await self.engine.defer(deferral)
-        except Fault as fault:
-            self.report("fault", row, fault)
+        except Exception as trouble:
+            self.report("fault" if isinstance(trouble, Fault) else "bug", row, trouble)
             await asyncio.sleep(PAUSE_MS / 1000)
 
     def _committed(self, group: Group) -> None:

@@ -214,14 +214,17 @@ class Engine:
         return known
 
     async def task(self, key: TaskKey) -> Task | None:
-        """An open task, with what it awaits filled in; `None` once it is moot."""
+        """An open task, with what it awaits filled in; `None` once it is durably moot."""
         planned = Link(key.plan)
 
         def body(draft: Draft) -> Task | None:
             is_due = key.number in draft.due(planned).tasks
             return draft.task(planned, key.number) if is_due else None
 
-        return (await self._attempt(body, self.now())).answer
+        while True:
+            task = (await self._attempt(body, self.now())).answer
+            if task is not None or await self.committer.over():
+                return task
 
     # How it is done
 

@@ -73,7 +73,9 @@ def taijitu(python: str, quick: bool) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="taijitu-peers-") as folder:
         path = Path(folder) / "rows.json"
         command = [python, "-m", "bench", "flow", "--json", path, *(["--quick"] * quick)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"our own flow failed:\n{done.stderr}")
         rows = [Row(**row) for row in json.loads(path.read_text())["rows"]]
     wanted = {f"{n} in flight" for n in IN_FLIGHT}
     rows = [row for row in rows if row.name.rpartition(", ")[2] in wanted]

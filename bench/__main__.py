@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, three runs each, the median and the worst.
 
-    python -m bench [--quick] [--json FILE] [NAME ...]
+python -m bench [--quick] [--json FILE] [NAME ...]
 """
 
 import sys
@@ -65,7 +65,9 @@ def put(scale: float) -> list[Row]:
             rate = f"{size / run.seconds / 1e6:.0f}MB/s"
             share = f"{dd / run.seconds:.0%} of dd's {size / dd / 1e6:.0f}MB/s"
             memory = f"{service.memory_mib():.0f}MiB"
-            rows.append(report.row(f"PUT {size >> 20} MiB", [run], rate=rate, is_=share, rss=memory))
+            rows.append(
+                report.row(f"PUT {size >> 20} MiB", [run], rate=rate, is_=share, rss=memory)
+            )
     return rows
 
 

@@ -67,15 +67,13 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
             return become(Finished())
         case GiveUp(), Working():
             return become(Late())
-        case (Start() | Finish() | GiveUp()), (Idle() | Working() | Finished() | Late()):
+        case ((Start() | Finish() | GiveUp()), (Idle() | Working() | Finished() | Late())):
             return stay(state)
         case _:
             assert_never((message, state))
 
 
-JOB = Machine(
-    "job", 1, update, Idle(), states=AnyState, messages=AnyMessage, tasks=Work | Sleep
-)
+JOB = Machine("job", 1, update, Idle(), states=AnyState, messages=AnyMessage, tasks=Work | Sleep)
 
 
 class Worker:

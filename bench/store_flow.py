@@ -49,5 +49,3 @@ async def flood(world: SimulatedWorld, count: int, in_flight: int) -> Run:
     await asyncio.gather(*(one_after_the_other() for _ in range(in_flight)))
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     return Run(count, seconds, cpu, latencies)
-
-

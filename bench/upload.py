@@ -1,9 +1,11 @@
 """One large PUT beside `dd ... conv=fsync` of the same file on the same disk, in the same run."""
 
 import http.client
+import json
 import os
 import subprocess
 import time
+import urllib.request
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -49,9 +51,6 @@ def copy_with_dd(source: Path, target: Path) -> float:
 
 def ask(service: Service, digest: bytes, size: int) -> tuple[str, dict[str, str]]:
     """Add a CAR of these bytes to a space of its own."""
-    import json
-    import urllib.request
-
     did = json.load(urllib.request.urlopen(f"{service.url}/version"))["did"]
     space = Signer.from_seed(os.urandom(32))
     link = link_with(b"\x12\x20" + digest, CAR)

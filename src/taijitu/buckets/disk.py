@@ -59,6 +59,7 @@ class DiskBucket:
                 folder.mkdir(mode=0o700, exist_ok=True)
             sync_folder(root)
             bucket.clear_up()
+            bucket.try_to_write()
         return bucket
 
     def clear_up(self) -> None:
@@ -69,6 +70,12 @@ class DiskBucket:
             if folder.is_dir():
                 sync_folder(folder)
             leftover.unlink()
+
+    def try_to_write(self) -> None:
+        """Find out now, and not with the first upload, whether bytes can be written."""
+        probe = self.incoming / "probe"
+        probe.touch(mode=0o600)
+        probe.unlink()
 
     async def close(self) -> None:
         """Let the steps that are under way end. The bucket is of no use afterwards."""

@@ -35,7 +35,7 @@ sync = if [ -x $(BIN)/uv ]; then $(UVP) sync $(HERE) --require-hashes $(1); \
 	else $(PIP) install --require-hashes -r $(1); fi
 install_project = $(call install,--no-deps --no-build-isolation --editable .)
 
-.PHONY: help setup serve demo test test-full soak bench-peers check format locks clean
+.PHONY: help setup serve demo test test-full soak bench bench-peers check format locks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18

@@ -7,6 +7,7 @@ object of arguments, answered by JSON. `{"error": sentence}` with status 400 say
 import inspect
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -14,12 +15,15 @@ import structlog
 
 from taijitu import __version__
 from taijitu.engine.history import history
+from taijitu.engine.storage import TaskRow
 from taijitu.ipld import multibase
 from taijitu.ipld.cid import InvalidLink, Link
 from taijitu.kernel.effect import tag
 from taijitu.kernel.failures import Fault
 from taijitu.machines.entry import entry_at
+from taijitu.server import backup, waiting
 from taijitu.server.about import json
+from taijitu.server.backup import Status
 from taijitu.server.http import HttpAnswer, Receive, Request, Scope, Send, reply
 from taijitu.server.installation import Installation
 from taijitu.server.settings import SIZE_MAX
@@ -42,6 +46,7 @@ class Admin:
         self.installation = installation
         self.engine = installation.engine
         self.spaces = installation.spaces
+        self.backup: Status | None = None
         self.verbs: dict[str, Callable[..., Awaitable[Any]]] = {
             "provision": self.provision,
             "spaces": self.all_spaces,
@@ -51,6 +56,11 @@ class Admin:
             "place": self.place,
             "history": self.history,
             "about": self.about,
+            "waiting": self.waiting,
+            "retry": self.retry,
+            "park": self.park,
+            "backup": self.back_up,
+            "backup-status": self.backup_status,
         }
 
     async def ask(self, verb: str, arguments: dict[str, Any]) -> Any:
@@ -101,6 +111,43 @@ class Admin:
         if found is None:
             raise BadRequest(f"nothing ever happened to {cid} in {space}")
         return plain(found)
+
+    async def waiting(self, limit: int) -> dict[str, Any]:
+        """What is not at rest; up to `limit` tasks in detail."""
+        installation = self.installation
+        return plain(await waiting.waiting(self.engine, installation.dispatcher, max(0, limit)))
+
+    async def retry(self, task: str) -> dict[str, Any]:
+        """Try an open task again now."""
+        await waiting.retry(self.engine, row := await self._open_task(task))
+        return {"task": task, "ability": row.ability, "cell": row.path}
+
+    async def park(self, task: str) -> dict[str, Any]:
+        """Put an open task aside."""
+        await waiting.park(self.engine, row := await self._open_task(task))
+        return {"task": task, "ability": row.ability, "cell": row.path}
+
+    async def _open_task(self, task: str) -> TaskRow:
+        row = await waiting.find(self.engine, task)
+        if row is None:
+            raise BadRequest(f"no task {task} is open: it may be settled by now")
+        return row
+
+    async def back_up(self, folder: str) -> dict[str, Any]:
+        """Begin a backup in a folder (an absolute path). `backup-status` tells how it goes."""
+        if self.backup is not None and not self.backup.is_over:
+            raise BadRequest("a backup is being made already")
+        config, signer, target = self.installation.config, self.installation.signer, Path(folder)
+        if not target.is_absolute():
+            raise BadRequest(f"{folder!r} is not an absolute path")
+        self.backup = backup.start(lambda status: backup.back_up(config, signer, target, status))
+        return self.backup.told()
+
+    async def backup_status(self) -> dict[str, Any]:
+        """How far the backup has come that was begun last."""
+        if self.backup is None:
+            raise BadRequest("no backup was begun since the service started")
+        return self.backup.told()
 
     async def about(self) -> dict[str, Any]:
         """Who is serving, and where."""

@@ -13,6 +13,8 @@ from taijitu.server.trouble import CannotStart
 
 LOCK: Final = "taijitu.lock"
 SOCKET: Final = "taijitu.sock"
+UNFINISHED: Final = "restoring"
+"""Is there while a backup is being restored; what it stands beside is not whole."""
 PID_SIZE_MAX: Final = 32
 """Bytes of the lock file that are read, to say who holds it."""
 
@@ -65,6 +67,15 @@ def take(folder: Path) -> FolderLock:
     os.ftruncate(fd, 0)
     os.pwrite(fd, b"%d\n" % os.getpid(), 0)
     return FolderLock(folder, fd)
+
+
+def insist_on_whole(folder: Path) -> None:
+    """Raises `CannotStart` for a folder into which a backup was not wholly restored."""
+    if (folder / UNFINISHED).exists():
+        raise CannotStart(
+            f"a backup was being restored into {folder}, and that was cut short: empty the folder, "
+            "and restore it again"
+        )
 
 
 def pid_in(fd: int) -> int | None:

@@ -101,6 +101,7 @@ async def opened(config: Config) -> AsyncGenerator[Installation, None]:
     """Own the data folder and open what is in it. Raises `CannotStart`, in words."""
     async with AsyncExitStack() as stack:
         stack.enter_context(folder.take(config.data))
+        folder.insist_on_whole(config.data)
         signer = identity.identify(config)
         try:
             storage = SqliteStorage.open(sqlite_file(config))

@@ -1,0 +1,49 @@
+"""Goal: an operator sees what waits, and can put it aside and take it up again."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from support.client import random_car, talking_to
+from support.service import Service
+
+
+def taijitu(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "TAIJITU_DATA": str(service.data)}
+    command = [sys.executable, "-m", "taijitu", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+
+def waiting(service: Service) -> dict[str, Any]:
+    return json.loads(taijitu(service, "waiting", "--json").stdout)
+
+
+async def test_what_waits_is_told_put_aside_and_taken_up_again(service: Service) -> None:
+    car = random_car()
+    async with talking_to(service) as client:
+        alice = client.space("alice")
+        assert taijitu(service, "waiting").stdout.strip() == "Everything is at rest."
+
+        added = await alice.add(car)
+        found = waiting(service)
+        assert (found["cells"], found["tasks"], found["parked"]) == (1, 2, 0)
+        upload = next(task for task in found["told"] if task["ability"] == "s3/put")
+        said = taijitu(service, "waiting").stdout
+        assert "waits for the client's upload" in said
+        assert str(car.link) in said
+
+        assert taijitu(service, "park", upload["task"]).stdout.strip() == "s3/put is parked."
+        assert waiting(service)["parked"] == 1
+        said = taijitu(service, "waiting").stdout
+        assert f"taijitu retry {upload['task']}" in said
+
+        assert taijitu(service, "retry", upload["task"]).returncode == 0
+        assert waiting(service)["parked"] == 0
+        assert await client.put(added["ok"], car.data) == 200
+        assert taijitu(service, "waiting").stdout.strip() == "Everything is at rest."
+
+    gone = taijitu(service, "retry", upload["task"])
+    assert gone.returncode == 1
+    assert "it may be settled by now" in gone.stderr

@@ -90,7 +90,8 @@ async def send_all(url: str, requests: list[bytes], connections: int) -> dict[st
         for request in queue:
             sent = time.perf_counter()
             writer.write(request)
-            errors += not await is_ok(reader)
+            ok = await is_ok(reader)
+            errors += not ok
             latencies.append(time.perf_counter() - sent)
         writer.close()
 

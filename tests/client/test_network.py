@@ -24,7 +24,6 @@ SIZE = 3_000_000
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-
 async def stored_bytes(network: Network, space: Signer) -> int:
     """How much of a space is used, as an operator is told."""
     async with talking_to(network.service) as operator:

@@ -1,12 +1,12 @@
 """A service behind a network that fails when it is told to."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 
 import pytest
 
 from client.network import Network
 from client.proxy import between
-from support.service import Serve, Service, free_port
+from support.service import Service, free_port, running
 from taijitu.client import Client, Retry, Signer, new_key
 
 
@@ -30,10 +30,17 @@ def connect(service: Service) -> Callable[..., Client]:
     return connect
 
 
+@pytest.fixture(scope="module")
+def hidden(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
+    """A service whose public URL leads to a proxy; the tests of a module share it."""
+    settings = {"TAIJITU_PUBLIC_URL": f"http://localhost:{free_port()}"}
+    with running(Service(tmp_path_factory.mktemp("hidden") / "data", settings)) as service:
+        yield service
+
+
 @pytest.fixture
-async def network(serve: Serve) -> AsyncGenerator[Network]:
+async def network(hidden: Service) -> AsyncGenerator[Network]:
     """A service that is reached through a proxy only."""
-    port = free_port()
-    service = serve(TAIJITU_PUBLIC_URL=f"http://localhost:{port}")
-    async with between(port, service.port) as proxy:
-        yield Network(service, proxy, f"http://localhost:{port}", Retry(pause=0.01))
+    url = hidden.settings["TAIJITU_PUBLIC_URL"]
+    async with between(int(url.rpartition(":")[2]), hidden.port) as proxy:
+        yield Network(hidden, proxy, url, Retry(pause=0.01))

@@ -67,12 +67,12 @@ class Proxy:
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
             for end in (writer, back):
                 end.transport.abort()
+            for pump in pumps:
+                pump.cancel()
             self.open -= 1
+            await asyncio.gather(*pumps, return_exceptions=True)
 
     async def pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: Direction
@@ -106,7 +106,6 @@ async def between(port: int, target: int) -> AsyncGenerator[Proxy]:
         task = asyncio.ensure_future(proxy.serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        task.add_done_callback(lambda _: writer.transport.abort())
 
     server = await asyncio.start_server(connected, "127.0.0.1", port)
     try:

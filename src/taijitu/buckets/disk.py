@@ -8,6 +8,7 @@ fills from the network.
 """
 
 import asyncio
+import errno
 import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
@@ -57,6 +58,8 @@ class DiskBucket:
             bucket.incoming.mkdir(mode=0o700, exist_ok=True)
             for folder in bucket.folders():
                 folder.mkdir(mode=0o700, exist_ok=True)
+            for folder in (bucket.incoming, *bucket.folders()):
+                check_writable(folder)
             sync_folder(root)
             bucket.clear_up()
             bucket.try_to_write()
@@ -240,6 +243,12 @@ def heard(step: asyncio.Future[None]) -> None:
     """Takes note of a step's outcome, so that one which nobody waits for is not reported."""
     if not step.cancelled():
         step.exception()
+
+
+def check_writable(folder: Path) -> None:
+    """Better to hear of it at the start than from every upload. Raises `PermissionError`."""
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def listing(folder: Path) -> list[tuple[bytes, int]]:

@@ -10,7 +10,7 @@ from taijitu.ipld.multibase import decode
 from taijitu.kernel.effect import Path
 from taijitu.kernel.machine import State
 from taijitu.machines import MACHINES, allocation, blob, entry, ledger
-from taijitu.machines.ledger import Provisioned
+from taijitu.machines.ledger import Blocked, Provisioned
 from taijitu.storage.memory import MemoryStorage
 
 PAGE = 10_000
@@ -88,7 +88,7 @@ def each_ledger_is_the_sum_of_its_allocations(now: Snapshot, capacities: Mapping
             case _:
                 continue
     for (_, space), state in now.of_machine("ledger").items():
-        assert isinstance(state, Provisioned)
+        assert isinstance(state, (Provisioned, Blocked))
         told = state.reserved, state.used, state.entries
         assert told == (reserved[space], used[space], entries[space])
         assert state.reserved + state.used <= capacities[space]

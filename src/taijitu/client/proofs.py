@@ -17,7 +17,7 @@ from taijitu.ipld.cid import CAR, IDENTITY, Link
 from taijitu.kernel.record import Record
 from taijitu.ucan import archive, principal
 from taijitu.ucan.bundle import Bundle
-from taijitu.ucan.capability import ANY_ABILITY, ANY_RESOURCE
+from taijitu.ucan.capability import ANY_RESOURCE
 from taijitu.ucan.delegation import Delegation, InvalidDelegation
 
 FILE_SIZE_MAX: Final = 1024 * 1024
@@ -90,13 +90,6 @@ def reason(about: list[Proof], mine: list[Proof]) -> str:
     if about:
         return f": the one that is there is for {about[0].delegation.audience}"
     return ""
-
-
-def covers(pattern: str, can: str) -> bool:
-    """Whether an ability that was delegated (`*`, `store/*`, `store/add`) includes another."""
-    return pattern in (ANY_ABILITY, can) or (
-        pattern.endswith("/*") and can.startswith(pattern[:-1])
-    )
 
 
 def spaces_of(held: Iterable[Proof], agent: str) -> list[str]:

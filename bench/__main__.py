@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import flow, report, store_flow, upload
+from bench import flow, recovery, report, store_flow, upload
 from bench.load import Plan
 from bench.report import Row, Run
 from bench.service import running
@@ -88,6 +88,12 @@ def growth(scale: float) -> list[Row]:
     return rows
 
 
+def restart(scale: float) -> list[Row]:
+    """From a kill to the first answer; `/s` and `p50` are those of the answer."""
+    entries = int(recovery.ENTRIES * scale)
+    return [recovery.recovery(entries, int(entries * recovery.WAITING))]
+
+
 BENCHMARKS = {
     "store_add": store_add,
     "store_list": store_list,
@@ -95,6 +101,7 @@ BENCHMARKS = {
     "store_flow": hot_space,
     "put": put,
     "growth": growth,
+    "restart": restart,
 }
 
 

@@ -120,11 +120,18 @@ def proofs_of(who: Who) -> "list[Proof]":
     try:
         if who.proof or not given:
             return [read(path) for path in who.proof]
-        path = Path(given).expanduser()
-        return [read(path) if len(given) < 4096 and path.exists() else parse(given)]
+        return [read(Path(given).expanduser()) if is_file(given) else parse(given)]
     except ClientError as why:
         source = "" if who.proof else f"{PROOF}: "
         raise Refusal(f"{source}{why}") from None
+
+
+def is_file(text: str) -> bool:
+    """Whether a text is the path of a file; a proof is too long to be one."""
+    try:
+        return Path(text).expanduser().is_file()
+    except OSError:
+        return False
 
 
 def in_words(why: "ClientError", who: Who | None) -> str:

@@ -284,6 +284,8 @@ class Client:
                 break
             except Again as why:
                 await patience.wait(why)
+            except NotFound:
+                raise self.absent(known) from None
         if digest.digest() != known.digest:
             raise WrongBytes(f"what {self.url} gives as {known} is something else")
 
@@ -291,11 +293,17 @@ class Client:
         """How many bytes a link names here; None if the service does not say."""
         known = link_of(link)
         url = f"{self.url}/{known}/{known}.car"
-        answer = await self.patience(f"asking for the size of {known}").keep(
-            lambda: self.connection.ask("HEAD", url)
-        )
+        try:
+            answer = await self.patience(f"asking for the size of {known}").keep(
+                lambda: self.connection.ask("HEAD", url)
+            )
+        except NotFound:
+            raise self.absent(known) from None
         length = answer.headers.get("content-length", "")
         return int(length) if length.isdecimal() else None
+
+    def absent(self, link: Link) -> NotFound:
+        return NotFound("NotFound", f"{link} is not stored at {self.url}")
 
     def patience(self, what: str) -> Patience:
         """The tries of one thing."""

@@ -12,15 +12,15 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from taijitu.cli.trouble import Refusal
+from taijitu.client import asking
+from taijitu.client.answers import Service
+from taijitu.client.failures import Untrusted
 from taijitu.ipld.cid import Link
-from taijitu.ucan import receipt as receipts
 from taijitu.ucan.delegation import Delegation
 from taijitu.ucan.issue import delegate
 from taijitu.ucan.receipt import Receipt
 from taijitu.ucan.signer import SEED_SIZE, Signer
-from taijitu.wire import message
-
-CONTENT_TYPE: Final = "application/vnd.ipld.car"
+from taijitu.wire.exchange import CONTENT_TYPE
 
 LIFETIME: Final = 3600
 """Seconds that an invocation, and the delegation behind it, is good for."""
@@ -77,8 +77,7 @@ class Agent:
             proofs=[self.proof.link],
             nonce=os.urandom(8).hex(),
         )
-        blocks = {each.link: each.data for each in (self.proof, invocation)}
-        body = message.encode(execute=[invocation.link], blocks=blocks)
+        body = asking.body_of(invocation, {self.proof.link: self.proof.data})
         headers = {"content-type": CONTENT_TYPE, "accept": CONTENT_TYPE}
         answer = request("POST", f"{self.url}/", body, headers)
         if answer.status != 200:
@@ -89,15 +88,9 @@ class Agent:
     def receipt_in(self, body: bytes, ran: Link) -> Receipt:
         """The receipt for an invocation, once its signature is checked. Raises `Refusal`."""
         try:
-            answer = message.decode(body)
-            link = answer.report[ran]
-            receipt = receipts.decode(link, answer.blocks[link])
-        except (message.MalformedMessage, receipts.InvalidReceipt, KeyError) as why:
-            raise Refusal(f"the service answers with something else than a receipt: {why}") from why
-        is_signed = receipt.issuer == self.did and receipts.verify(receipt, [self.key])
-        if receipt.ran != ran or not is_signed:
-            raise Refusal(f"{self.did} did not sign the receipt that came back")
-        return receipt
+            return asking.receipt_in(body, ran, Service(self.did, self.key))
+        except Untrusted as why:
+            raise Refusal(str(why)) from None
 
 
 def put(url: str, headers: Mapping[str, str], path: Path) -> Answer:

@@ -75,6 +75,9 @@ class Installation:
                 log.info("audit", **{name: getattr(audited, name) for name in FIELDS})
             except Fault as fault:
                 log.warning("audit broke off", why=str(fault))
+            except Exception:
+                # A cell that cannot be read is no reason to stop serving all the others.
+                log.exception("audit broke off")
             await asyncio.sleep(AUDIT_PAUSE_SECONDS)
 
     async def _forget_receipts(self) -> None:

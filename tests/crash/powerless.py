@@ -21,7 +21,8 @@ SECTOR: Final = 512
 """Bytes that a disk writes whole or not at all."""
 
 LOGS: Final = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
-"""Files whose first sync is followed by a sync of their folder, so that they can be found."""
+"""Files that SQLite, if it may make them when it opens them, syncs together with their folder the
+first time, so that they can be found, and what was deleted before them cannot."""
 
 
 class Kept:
@@ -103,7 +104,7 @@ class File(apsw.VFSFile):
     def __init__(self, disk: Disk, name: Any, flags: list[int]) -> None:
         self.disk = disk
         self.kept = disk.file(Path(path_of(name)).name) if name else Kept()
-        self.is_log = bool(flags[0] & LOGS)
+        self.syncs_folder = bool(flags[0] & LOGS and flags[0] & apsw.SQLITE_OPEN_CREATE)
         super().__init__(disk.below, name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:
@@ -123,8 +124,9 @@ class File(apsw.VFSFile):
         self.disk.watch()
         with self.disk.lock:
             self.kept.sync()
-            if self.is_log and not self.kept.found:
+            if self.syncs_folder:
                 self.disk.sync_folder()
+                self.syncs_folder = False
 
 
 def path_of(name: str | apsw.URIFilename) -> str:

@@ -1,7 +1,6 @@
 """Goal: an operator sees what waits, and can put it aside and take it up again."""
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
@@ -11,9 +10,10 @@ from support.service import Service
 
 
 def taijitu(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "TAIJITU_DATA": str(service.data)}
     command = [sys.executable, "-m", "taijitu", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=service.environment()
+    )
 
 
 def waiting(service: Service) -> dict[str, Any]:
@@ -47,3 +47,20 @@ async def test_what_waits_is_told_put_aside_and_taken_up_again(service: Service)
     gone = taijitu(service, "retry", upload["task"])
     assert gone.returncode == 1
     assert "it may be settled by now" in gone.stderr
+
+
+async def test_the_doctor_tells_what_is_parked(service: Service) -> None:
+    async with talking_to(service) as client:
+        alice = client.space("alice")
+        await alice.add(car := random_car())
+        upload = next(task for task in waiting(service)["told"] if task["ability"] == "s3/put")
+        taijitu(service, "park", upload["task"])
+
+        found = taijitu(service, "doctor")
+        assert found.returncode == 1
+        assert "1 parked" in found.stdout
+        assert str(car.link) in found.stdout
+        assert f"taijitu retry {upload['task']}" in found.stdout
+
+        await alice.remove(car)
+        assert taijitu(service, "doctor").returncode == 0

@@ -43,6 +43,7 @@ COMMANDS: Final = (
     (app, "serve", "serve:serve", "Run the service until it is interrupted."),
     (app, "demo", "demo:demo", "Watch one file go through the whole machine, step by step."),
     (app, "check", "check:check", "Say whether the service could start here, and why not."),
+    (app, "doctor", "doctor:doctor", "Examine the service, whether it runs or not."),
     (
         app,
         "waiting",

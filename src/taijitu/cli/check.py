@@ -52,7 +52,9 @@ def told(found: list[Finding]) -> str:
     width = max(len(finding.about) for finding in found)
     lines = [f"{SIGNS[each.verdict]} {each.about:{width}}  {each.text}" for each in found]
     wrong = sum(finding.verdict == "wrong" for finding in found)
-    end = f"{words.count(wrong, 'thing is', 'things are')} wrong." if wrong else "All is well."
+    warnings = any(finding.verdict == "warning" for finding in found)
+    well = "Nothing is wrong; mind the lines with a !." if warnings else "All is well."
+    end = f"{words.count(wrong, 'thing is', 'things are')} wrong." if wrong else well
     return "\n".join([*lines, "", end])
 
 

@@ -24,6 +24,7 @@ from taijitu.machines.entry import entry_at
 from taijitu.server import backup, waiting
 from taijitu.server.about import json
 from taijitu.server.backup import Status
+from taijitu.server.health import examine
 from taijitu.server.http import HttpAnswer, Receive, Request, Scope, Send, reply
 from taijitu.server.installation import Installation
 from taijitu.server.settings import SIZE_MAX
@@ -59,6 +60,7 @@ class Admin:
             "waiting": self.waiting,
             "retry": self.retry,
             "park": self.park,
+            "examine": self.examine,
             "backup": self.back_up,
             "backup-status": self.backup_status,
         }
@@ -132,6 +134,10 @@ class Admin:
         if row is None:
             raise BadRequest(f"no task {task} is open: it may be settled by now")
         return row
+
+    async def examine(self) -> dict[str, Any]:
+        """How sound the database is, and what the clock says."""
+        return plain(await examine(self.installation))
 
     async def back_up(self, folder: str) -> dict[str, Any]:
         """Begin a backup in a folder (an absolute path). `backup-status` tells how it goes."""

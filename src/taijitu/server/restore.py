@@ -147,7 +147,7 @@ def restore_database(
     shutil.copyfile(source, target)
     target.chmod(0o600)
     sync_file(target)
-    if (damages := ailments(target)) != []:
+    if damages := ailments(target):
         raise CannotBackUp(f"the backup is damaged: its database has {damages[0]}")
     status.enter("entries")
     stored, entries = asyncio.run(stored_in(target, status))

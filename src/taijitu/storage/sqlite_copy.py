@@ -4,6 +4,7 @@ Both read beside whoever writes, and hold nobody up: a reader of a write-ahead l
 Call them from a thread: they take as long as the file is large.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
@@ -15,6 +16,9 @@ from taijitu.storage.sqlite_file import BUSY_MS, Database, trouble
 
 STEP_PAGES: Final = 2_000
 """Pages that are copied between two reports of progress."""
+
+LOOK_STEPS: Final = 10_000
+"""Instructions of the database between two looks at the time."""
 
 AILMENTS_MAX: Final = 10
 """Damages that are named."""
@@ -40,20 +44,39 @@ def copy_file(source: Path, target: Path, progress: Progress = lambda _done, _al
         raise trouble(error) from error
 
 
-def ailments(path: Path) -> list[str]:
-    """What is wrong with the structure of a database; nothing, if it is sound."""
+def ailments(path: Path, seconds_max: float | None = None) -> list[str] | None:
+    """What is wrong with the structure of a database; nothing, if it is sound; `None` if nothing
+    was found in the time there was."""
+    until = None if seconds_max is None else time.monotonic() + seconds_max
     try:
         db = for_reading(path)
         try:
+            if until is not None:
+                db.set_progress_handler(lambda: time.monotonic() > until, LOOK_STEPS)
             found = typed(db).execute(f"PRAGMA quick_check({AILMENTS_MAX})").fetchall()
         finally:
             db.close()
+    except apsw.InterruptError:
+        return None
     except apsw.Error as error:
         why = trouble(error)
         if not isinstance(why, Fault):
             raise why from error
         return [str(why)]
     return [str(text) for (text,) in found if text != "ok"]
+
+
+def newest_receipt(path: Path) -> int | None:
+    """When the newest receipt was recorded, in ms since 1970; `None` if there is none. Raises
+    `Fault`."""
+    try:
+        db = for_reading(path)
+        try:
+            return typed(db).execute("SELECT max(at) FROM receipt").fetchall()[0][0]
+        finally:
+            db.close()
+    except apsw.Error as error:
+        raise trouble(error) from error
 
 
 def for_reading(path: Path) -> apsw.Connection:

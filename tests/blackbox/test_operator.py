@@ -13,11 +13,11 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from support.client import Space, random_car, talking_to
+from support.client import Space, body_of, random_car, talking_to
 from support.service import Serve, Service
 from taijitu.ucan.signer import Signer
 
@@ -248,3 +248,37 @@ async def test_a_restore_that_was_cut_short_is_no_installation(
     (new / "restoring").touch()
     refused = taijitu(backed_up, "space", "list", TAIJITU_DATA=str(new))
     assert (refused.code, "cut short" in refused.err) == (1, True)
+
+
+# Logs
+
+
+async def test_every_refusal_is_one_line_that_says_who_wanted_what_and_why_not(
+    serve: Serve,
+) -> None:
+    service = serve()
+    async with talking_to(service) as client:
+        alice, mallory = client.space(), client.space("mallory")
+        wanted = {"link": random_car().link, "size": 1}
+        theft = mallory.issue({"can": "store/add", "with": alice.did, "nb": wanted})
+        reply = await client.post(body_of([theft]))
+        assert reply.status == 200
+        assert (await alice.add(random_car(), size=2**60))["error"]
+    stolen, too_large = [line for line in lines_of(service) if line["event"] == "refused"]
+    assert stolen["request"] == reply.headers["x-request-id"]
+    assert stolen["invocation"] == str(theft.link)
+    assert (stolen["agent"], stolen["can"], stolen["space"]) == (
+        mallory.did,
+        "store/add",
+        alice.did,
+    )
+    assert stolen["error"] == "Unauthorized"
+    assert f"can not be (self) issued by '{mallory.did}'" in stolen["why"]
+    assert too_large["agent"] == alice.did
+    asked = [line for line in lines_of(service) if line.get("request") == stolen["request"]]
+    assert [line["event"] for line in asked] == ["refused", "request"]
+
+
+def lines_of(service: Service) -> list[dict[str, Any]]:
+    """What a service has logged."""
+    return [json.loads(line) for line in service.output.splitlines() if line.startswith("{")]

@@ -12,7 +12,7 @@ import structlog
 
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.record import Record
-from taijitu.server import about
+from taijitu.server import about, logs
 from taijitu.server.downloads import SIGNATURE, Downloads
 from taijitu.server.http import (
     Answer,
@@ -42,6 +42,8 @@ from taijitu.server.refusals import refusal
 from taijitu.server.uploads import Uploads
 
 RECEIPT: Final = "/receipt/"
+REFUSED: Final = 400
+"""The status from which on an answer is a refusal."""
 TASK_SIZE_MAX: Final = 128
 """Characters of a task's link in a path."""
 
@@ -129,6 +131,7 @@ class App:
         answer: Answer | None = None
         sent = 0
         self.meter.under_way.inc()
+        logs.REQUEST.set(request.id)
         try:
             answer = await self.answer(route, request)
             sent = await reply(request, answer, CORS | {"x-request-id": request.id}, send)
@@ -171,11 +174,15 @@ class App:
     def note(
         self, route: Route, request: Request, answer: Answer | None, sent: int, seconds: float
     ) -> None:
-        """Count a request and write its line. Status 0: there was nobody to answer."""
+        """Count a request and write its line, which tells why it was refused if it was. Status 0:
+        there was nobody to answer."""
         status = answer.status if answer else 0
         self.meter.count(
             route.name, request.method, status, seconds=seconds, got=request.received, gave=sent
         )
+        why: dict[str, str] = {}
+        if isinstance(answer, HttpAnswer) and status >= REFUSED:
+            why["why"] = logs.why(answer.body)
         log.info(
             "request",
             request=request.id,
@@ -185,6 +192,7 @@ class App:
             ms=round(seconds * 1000, 2),
             got=request.received,
             gave=sent,
+            **why,
         )
 
     async def lifespan(self, receive: Receive, send: Send) -> None:

@@ -4,8 +4,11 @@ Law: keys, signatures and query strings (a presigned URL's *is* a credential) ar
 """
 
 import logging
+import re
 import sys
+from contextvars import ContextVar
 from typing import Any, Final, TextIO, cast
+from xml.sax.saxutils import unescape
 
 import msgspec
 import structlog
@@ -13,8 +16,16 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from taijitu.server.settings import LogFormat
 
+REQUEST: ContextVar[str] = ContextVar("request", default="")
+"""The id of the request that is being answered, for lines about a part of it."""
+
+WHY_CHARS_MAX: Final = 1_000
+"""Characters of a refusal's text that a line repeats."""
+
 FOREIGN_LEVEL: Final = logging.WARNING
 """From which level on the lines of libraries are passed on."""
+
+S3_ERROR: Final = re.compile("<Error><Code>(.*?)</Code><Message>(.*?)</Message>", re.DOTALL)
 
 ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
 
@@ -44,6 +55,15 @@ def configure(wanted: LogFormat = "auto", stream: TextIO | None = None) -> None:
 def as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     """The last step of a JSON line."""
     return ENCODER.encode(event).decode()
+
+
+def why(body: bytes) -> str:
+    """What a refusal says to whom it refuses: its text, or the code and the message of an S3 error
+    document. (Never where: a URL may be a credential.)"""
+    text = body[: 4 * WHY_CHARS_MAX].decode("utf-8", "replace").strip()
+    if (found := S3_ERROR.search(text)) is not None:
+        text = f"{found[1]}: {unescape(found[2])}"
+    return text[:WHY_CHARS_MAX]
 
 
 class Foreign(logging.Handler):

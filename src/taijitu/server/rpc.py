@@ -3,6 +3,8 @@
 bytes ──> wire.exchange ──> protocols.execution ──> one transaction each ──> bytes
 """
 
+from collections.abc import Mapping
+
 import structlog
 
 from taijitu import __version__
@@ -10,13 +12,15 @@ from taijitu.engine.clock import wall_ms
 from taijitu.ipld.cid import InvalidLink, Link
 from taijitu.protocols import execution
 from taijitu.protocols.durable import Durable
-from taijitu.protocols.execution import MalformedInvocation, NotReady, Service
+from taijitu.protocols.execution import Executed, MalformedInvocation, NotReady, Service
 from taijitu.protocols.fairness import Turns
 from taijitu.protocols.space import SpaceInfo
 from taijitu.protocols.store import Store
+from taijitu.server import logs
 from taijitu.server.about import About
 from taijitu.server.http import HttpAnswer, sentence
 from taijitu.server.installation import Installation
+from taijitu.ucan.delegation import decode
 from taijitu.ucan.remembered import Remembered
 from taijitu.ucan.validity import Authority
 from taijitu.wire import exchange
@@ -46,6 +50,9 @@ class Rpc:
         except NotReady as why:
             retry = {"retry-after": str(why.retry_after_seconds)}
             return sentence(503, why.why, retry)
+        for each in executed:
+            if "error" in each.receipt.out:
+                note_refusal(each)
         headers, answer = exchange.answer(each.answer() for each in executed)
         return HttpAnswer(200, headers, answer)
 
@@ -82,8 +89,27 @@ def service(installation: Installation, durable: Durable) -> Service:
     )
 
 
+def note_refusal(executed: Executed) -> None:
+    """The line of an invocation that was refused: who wanted what, and why not."""
+    error: Mapping[str, object] = executed.receipt.out["error"]
+    invocation = decode(executed.ran, executed.blocks[executed.ran])
+    capability = next(iter(invocation.capabilities), None)
+    log.info(
+        "refused",
+        request=logs.REQUEST.get(),
+        invocation=str(executed.ran),
+        agent=invocation.issuer,
+        can=capability and capability.can,
+        space=capability and capability.resource,
+        error=error.get("name"),
+        why=str(error.get("message"))[: logs.WHY_CHARS_MAX],
+    )
+
+
 def raised(invocation: Link, why: Exception) -> None:
-    log.error("a handler failed", invocation=str(invocation), exc_info=why)
+    log.error(
+        "a handler failed", request=logs.REQUEST.get(), invocation=str(invocation), exc_info=why
+    )
 
 
 def about(installation: Installation) -> About:

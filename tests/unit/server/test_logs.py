@@ -8,15 +8,17 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from taijitu.server import logs
+from taijitu.server import app, logs
 from unit.server.running import Service, fresh
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     handlers, level = logging.root.handlers[:], logging.root.level
     stream = io.StringIO()
     logs.configure("json", stream)
+    # One that has written to another test's stream would go on doing so.
+    monkeypatch.setattr(app, "log", structlog.get_logger())
     yield stream
     structlog.reset_defaults()
     logging.basicConfig(handlers=handlers, level=level, force=True)
@@ -69,3 +71,29 @@ async def test_the_signature_of_a_url_is_never_logged(lines: io.StringIO, servic
     assert "X-Amz" not in lines.getvalue()
     last = events(lines)[-1]
     assert (last["event"], last["method"], last["status"]) == ("request", "PUT", 400)
+
+
+async def test_the_line_of_a_request_that_is_refused_says_why(
+    lines: io.StringIO, service: Service
+) -> None:
+    _, upload = service.upload(fresh(10))
+    status, body = await service.put(upload.url, fresh(11), upload.headers)
+    assert status >= 400
+    async with service.http.get(f"{service.url}/receipt/nonsense<&>") as answer:
+        told = (await answer.text()).strip()
+    put, get = events(lines)[-2:]
+    code = body.split("<Code>")[1].split("</Code>")[0]
+    assert str(put["why"]).startswith(f"{code}: ")
+    assert get["why"] == told
+
+
+async def test_the_line_of_a_request_that_is_granted_has_no_reason(
+    lines: io.StringIO, service: Service
+) -> None:
+    async with service.http.get(f"{service.url}/version") as answer:
+        assert answer.status == 200
+    assert "why" not in events(lines)[-1]
+
+
+def test_a_reason_is_cut_where_it_is_too_long_for_a_line() -> None:
+    assert len(logs.why(b"x" * 10_000)) == logs.WHY_CHARS_MAX

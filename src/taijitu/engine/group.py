@@ -5,6 +5,7 @@ group in order; if a group fails, everything that was built upon it fails with i
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from taijitu.engine.draft import Draft
@@ -20,6 +21,8 @@ class Group:
         self.batch = Batch()
         self.drafts: list[Draft] = []
         self.transactions = 0
+        self.seconds = 0.0
+        """How long it took to make it durable."""
         self.done: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
     async def over(self) -> bool:
@@ -79,11 +82,13 @@ class Committer:
             self.committing = self.working = None
 
     async def _commit(self, group: Group) -> None:
+        began = time.perf_counter()
         try:
             await self.storage.commit(group.batch)
         except Exception as trouble:
             self._fail(group, trouble)
             return
+        group.seconds = time.perf_counter() - began
         for draft in group.drafts:
             self.newest.commit(draft)
         group.done.set_result(None)

@@ -82,6 +82,18 @@ class TaskRow(NamedTuple):
         return TaskKey(self.plan, self.number)
 
 
+class TaskCounts(NamedTuple):
+    """How many tasks are open, by how they stand: only a hint wakes them (`asked`), their time has
+    come (`ready`) or not (`later`); and those with which something went wrong: they are tried
+    again (`failing`), or not (`parked`)."""
+
+    asked: int
+    later: int
+    ready: int
+    failing: int
+    parked: int
+
+
 class Deferral(NamedTuple):
     """Try a task again at `ready_at` (or never, if parked), and remember what went wrong."""
 
@@ -214,6 +226,10 @@ class Storage(Protocol):
 
     async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:
         """Every open task, or those of one cell: for people to look at."""
+        ...
+
+    async def task_counts(self, now: int) -> TaskCounts:
+        """How many tasks are open, and how they stand at the time `now`."""
         ...
 
     async def receipt(self, task: bytes) -> bytes | None:

@@ -1,6 +1,6 @@
 """Which spaces there are, and who may use them: every space capability asks here first."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from taijitu.engine.cell import read_head
@@ -66,16 +66,18 @@ class Spaces:
 
     async def all(self) -> Sequence[Space]:
         """Every space that was provisioned or blocked, ordered by DID."""
-        found: list[Space] = []
+        return [space async for page in self.pages() for space in page]
+
+    async def pages(self) -> AsyncIterator[Sequence[Space]]:
+        """The same, a page at a time."""
         after = ""
-        while True:
-            rows = await self.engine.storage.scan("ledger/", after=after, limit=PAGE)
-            for row in rows:
-                head, _ = read_head(self.engine.machines, row)
-                if isinstance(head.state, Provisioned | Blocked):
-                    found.append(described(head.path[1], head.state))
-            if len(rows) < PAGE:
-                return found
+        while rows := await self.engine.storage.scan("ledger/", after=after, limit=PAGE):
+            heads = [read_head(self.engine.machines, row)[0] for row in rows]
+            yield [
+                described(head.path[1], head.state)
+                for head in heads
+                if isinstance(head.state, Provisioned | Blocked)
+            ]
             after = rows[-1].path
 
     async def serves(self, space: str) -> bool:

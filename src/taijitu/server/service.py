@@ -18,6 +18,7 @@ from taijitu.server.listen import Door
 from taijitu.server.meter import Meter
 from taijitu.server.rpc import Rpc, about
 from taijitu.server.uploads import Uploads
+from taijitu.server.watch import Watch
 
 SOCKET: Final = "taijitu.sock"
 """The admin door, in the data folder."""
@@ -33,11 +34,13 @@ async def serve(
     try:
         async with opened(config) as installation:
             door = listen.open_unix(config.data / SOCKET)
+            meter = Meter()
+            watch = Watch(installation, meter.registry)
             doors = [
-                Door(application(installation), port),
+                Door(application(installation, meter), port),
                 Door(AdminDoor(Admin(installation)), door),
             ]
-            working = asyncio.create_task(installation.work())
+            working = asyncio.create_task(work(installation, watch))
             stop = stop or asyncio.Event()
             working.add_done_callback(lambda _: stop.set())
             try:
@@ -46,6 +49,13 @@ async def serve(
                 await end(working)
     finally:
         port.close()
+
+
+async def work(installation: Installation, watch: Watch) -> None:
+    """Everything that goes on without being asked for, until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(installation.work())
+        group.create_task(watch.census())
 
 
 async def end(working: asyncio.Task[None]) -> None:
@@ -57,7 +67,7 @@ async def end(working: asyncio.Task[None]) -> None:
     await asyncio.gather(working, return_exceptions=True)
 
 
-def application(installation: Installation) -> App:
+def application(installation: Installation, meter: Meter) -> App:
     config, bucket = installation.config, installation.bucket
     rpc = Rpc(installation)
     presigner = bucket.presigner
@@ -72,7 +82,7 @@ def application(installation: Installation) -> App:
         uploads=Uploads(bucket, presigner, hint, installation.clock.now),
         downloads=Downloads(bucket, presigner, config.read, installation.clock.now),
     )
-    return App(about(installation), doors, Meter())
+    return App(about(installation), doors, meter)
 
 
 async def trouble(engine: Engine) -> str | None:

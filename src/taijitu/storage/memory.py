@@ -15,6 +15,7 @@ from taijitu.engine.storage import (
     PlanChange,
     PlanRow,
     ReceiptRow,
+    TaskCounts,
     TaskKey,
     TaskRow,
 )
@@ -215,6 +216,18 @@ class MemoryStorage:
 
     async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:
         return self._waiting(lambda task: path is None or task.path == path)
+
+    async def task_counts(self, now: int) -> TaskCounts:
+        tasks = self._tasks.values()
+        sound = [task.ready_at for task in tasks if not task.trouble]
+        broken = [task.ready_at for task in tasks if task.trouble]
+        return TaskCounts(
+            asked=sum(at >= NEVER for at in sound),
+            later=sum(now < at < NEVER for at in sound),
+            ready=sum(at <= now for at in sound),
+            failing=sum(at < NEVER for at in broken),
+            parked=sum(at >= NEVER for at in broken),
+        )
 
     def _waiting(self, wanted: Callable[[TaskRow], bool]) -> list[TaskRow]:
         return sorted(filter(wanted, self._tasks.values()), key=waiting_order)

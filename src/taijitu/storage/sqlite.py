@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import apsw
 
-from taijitu.engine.storage import Batch, HeadRow, PlanRow, TaskKey, TaskRow
+from taijitu.engine.storage import Batch, HeadRow, PlanRow, TaskCounts, TaskKey, TaskRow
 from taijitu.kernel.effect import NEVER
 from taijitu.kernel.failures import BlockMissing, Bug, Fault, HeadMoved
 from taijitu.storage.leases import Leases
@@ -183,6 +183,9 @@ class SqliteStorage:
     async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:
         rows = self._read("open") if path is None else self._read("open_of", (path,))
         return [TaskRow._make(row) for row in rows]
+
+    async def task_counts(self, now: int) -> TaskCounts:
+        return TaskCounts._make(self._read("task_counts", (now, NEVER))[0])
 
     def _stream(self, name: str, value: int | str) -> Iterable[Row]:
         """Rows one by one, for a reader that may stop early. Nothing stays open behind it."""

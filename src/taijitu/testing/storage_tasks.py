@@ -2,7 +2,7 @@
 
 import pytest
 
-from taijitu.engine.storage import Storage, TaskRow
+from taijitu.engine.storage import Storage, TaskCounts, TaskRow
 from taijitu.kernel.effect import NEVER
 from taijitu.kernel.failures import Bug, HeadMoved
 from taijitu.testing.storage_suite import (
@@ -198,3 +198,20 @@ class TaskRules(StorageSuite):
         await storage.commit(opening(task("p", ready_at=NEVER, about="x")))
 
         assert await storage.next_ready() is None
+
+    async def test_open_tasks_are_counted_by_how_they_stand(self, storage: Storage) -> None:
+        assert await storage.task_counts(NOW) == (0, 0, 0, 0, 0)
+
+        asked = task("p", ready_at=NEVER)
+        ready = [task("q", number, ready_at=NOW - number) for number in range(2)]
+        later = [task("r", number, ready_at=NOW + 1 + number) for number in range(3)]
+        failing = [task("s", number)._replace(trouble="no answer") for number in range(4)]
+        parked = [
+            task("t", number, ready_at=NEVER)._replace(trouble="a bug") for number in range(5)
+        ]
+        await storage.commit(opening(asked, *ready, *later, *failing, *parked))
+
+        assert await storage.task_counts(NOW) == TaskCounts(
+            asked=1, later=3, ready=2, failing=4, parked=5
+        )
+        assert (await storage.task_counts(NOW + 3)).ready == 5

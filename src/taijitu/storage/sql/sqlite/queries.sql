@@ -93,6 +93,15 @@ ORDER BY ready_at, plan, number;
 SELECT plan, number, path, ability, about, ready_at, tries, trouble FROM task
 WHERE path = ?1 ORDER BY ready_at, plan, number;
 
+-- name: task_counts
+SELECT
+    count(*) FILTER (WHERE trouble = '' AND ready_at >= ?2),
+    count(*) FILTER (WHERE trouble = '' AND ready_at > ?1 AND ready_at < ?2),
+    count(*) FILTER (WHERE trouble = '' AND ready_at <= ?1),
+    count(*) FILTER (WHERE trouble <> '' AND ready_at < ?2),
+    count(*) FILTER (WHERE trouble <> '' AND ready_at >= ?2)
+FROM task;
+
 -- A commit, in the order of its steps
 
 -- name: moved_heads

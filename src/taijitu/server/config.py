@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from taijitu.kernel.record import Record
 from taijitu.server import settings
@@ -224,7 +224,9 @@ def assemble(reader: Reader, folder: Path) -> Config:
     host = reader.get("host", settings.host, "127.0.0.1")
     port = reader.get("port", settings.port, 3000)
     public_url = reader.get("public_url", settings.origin, url_of(host, port))
-    provision: Provision = "open" if is_loopback(host) else "closed"
+    # Behind a proxy the address is a loopback too: then the URL says that others get in.
+    private = is_loopback(host) and is_loopback(host_of(public_url))
+    provision: Provision = "open" if private else "closed"
     place = quote(str(data))
     return Config(
         data=data,
@@ -272,6 +274,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def host_of(url: str) -> str:
+    """The host in a URL."""
+    return urlsplit(url).hostname or ""
+
+
 def url_of(host: str, port: int) -> str:
     """The URL for a service that was told where to listen, not what it is called."""
     if is_loopback(host) or host in ANY_ADDRESS:
@@ -286,6 +293,11 @@ def conflicts(config: Config) -> tuple[str, ...]:
         found.append(
             f"{PREFIX}PROVISION is open and the service listens on {config.host}: whoever "
             "can reach it can store data here"
+        )
+    elif config.provision == "open" and not is_loopback(host_of(config.public_url)):
+        found.append(
+            f"{PREFIX}PROVISION is open and the service is known as {config.public_url}: whoever "
+            "can reach it there can store data here"
         )
     if config.testing:
         found.append(f"{PREFIX}TESTING is on: endpoints for tests are open to whoever can reach us")

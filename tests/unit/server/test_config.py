@@ -66,6 +66,15 @@ def test_strangers_get_no_room_unless_only_this_machine_can_ask(tmp_path: Path) 
     assert "whoever can reach it" in warning
 
 
+def test_strangers_get_no_room_behind_a_proxy(tmp_path: Path) -> None:
+    assert config(tmp_path, PUBLIC_URL="https://store.example.org").provision == "closed"
+    assert config(tmp_path, PUBLIC_URL="http://[::1]:8080").provision == "open"
+    public = {"TAIJITU_PUBLIC_URL": "https://store.example.org", "TAIJITU_PROVISION": "open"}
+    settings, (warning,) = load(public, tmp_path)
+    assert settings.provision == "open"
+    assert "known as https://store.example.org" in warning
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [

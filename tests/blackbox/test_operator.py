@@ -4,6 +4,7 @@ Method: real processes under the load of a real client; what commands print is w
 """
 
 import asyncio
+import errno
 import json
 import os
 import shutil
@@ -17,8 +18,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from support.client import Space, body_of, random_car, talking_to
+from support.client import Inside, Space, body_of, random_car, talking_to
 from support.service import Serve, Service
+from taijitu.server.backup import bring
 from taijitu.ucan.signer import Signer
 
 SECONDS_MAX = 60
@@ -238,6 +240,39 @@ async def test_a_damaged_backup_is_not_restored_and_leaves_nothing(
     assert refused.err.startswith("taijitu: ")
     assert "damaged" in refused.err
     assert [path.name for path in new.rglob("*")] == []
+
+
+async def test_a_backup_of_what_has_lost_bytes_says_which_and_can_be_restored(
+    serve: Serve, tmp_path: Path
+) -> None:
+    service = serve()
+    kept, gone = random_car(), random_car()
+    async with talking_to(service) as client:
+        alice = client.space()
+        await alice.store(kept)
+        await alice.store(gone)
+    service.stop()
+    Inside(service.data).place_of(gone).unlink()
+    told = taijitu(service, "backup", str(tmp_path / "backup"))
+    assert (told.code, "1 object that is called stored" in told.out) == (0, True), told
+    manifest = json.loads((tmp_path / "backup" / "backup.json").read_text())
+    assert (manifest["lost"], manifest["objects"]) == ([gone.digest.hex()], 1)
+    new = str(tmp_path / "new")
+    assert taijitu(service, "restore", str(tmp_path / "backup"), TAIJITU_DATA=new).code == 0
+
+
+async def test_a_backup_on_another_disk_holds_copies(
+    backed_up: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", cannot)
+    source = next(path for path in Inside(backed_up.data).files())
+    target = tmp_path / "elsewhere" / source.name
+    assert bring(source, target) == source.stat().st_size
+    assert target.read_bytes() == source.read_bytes()
+    assert target.stat().st_ino != source.stat().st_ino
 
 
 async def test_a_restore_that_was_cut_short_is_no_installation(

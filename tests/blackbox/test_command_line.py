@@ -12,45 +12,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from support.client import random_car, talking_to
+from support.command import SECONDS_MAX, new_did, taijitu
 from support.node import SCRIPTS, node
 from support.service import Serve, Service
 from taijitu.ipld import car as cars
 from taijitu.ipld.cid import RAW, link_to
-from taijitu.ucan.signer import Signer
-
-SECONDS_MAX = 60
-"""A command may take no longer, on a slow machine."""
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-def taijitu(service: Service, *arguments: str, **settings: str) -> Ended:
-    """A command in the environment of a service."""
-    environment = service.environment() | settings
-    done = subprocess.run(
-        [sys.executable, "-m", "taijitu", *arguments],
-        env={name: value for name, value in environment.items() if value},
-        cwd=service.data.parent,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS_MAX,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
-
-
-def new_did() -> str:
-    return Signer.from_seed(os.urandom(32)).did
 
 
 @pytest.fixture

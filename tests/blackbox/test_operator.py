@@ -6,52 +6,19 @@ Method: real processes under the load of a real client; what commands print is w
 import asyncio
 import errno
 import json
-import os
 import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from support.client import Inside, Space, body_of, random_car, talking_to
+from support.command import taijitu
 from support.service import Serve, Service
 from taijitu.server.backup import bring
-from taijitu.ucan.signer import Signer
-
-SECONDS_MAX = 60
-"""A command may take no longer, on a slow machine."""
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-def taijitu(service: Service, *arguments: str, **settings: str) -> Ended:
-    """A command in the environment of a service."""
-    environment = service.environment() | settings
-    done = subprocess.run(
-        [sys.executable, "-m", "taijitu", *arguments],
-        env={name: value for name, value in environment.items() if value},
-        cwd=service.data.parent,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS_MAX,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
-
-
-def new_did() -> str:
-    return Signer.from_seed(os.urandom(32)).did
-
 
 # Blocking
 

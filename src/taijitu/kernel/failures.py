@@ -18,10 +18,6 @@ class Contention(Fault):
     """A transaction lost its race too many times in a row."""
 
 
-class LeaseLost(Fault):
-    """The task was settled, dropped or taken over by someone else."""
-
-
 class BlockMissing(Fault):
     """A link that we hold leads to no block."""
 

@@ -16,9 +16,10 @@ import pytest
 
 from taijitu.kernel.chart import PROGRESS, Arrow, everything, whole
 from taijitu.kernel.machine import Machine
-from taijitu.kernel.plan import NOTHING, plan, sends
+from taijitu.kernel.plan import NOTHING, plan
 from taijitu.kernel.receipt import Error
 from taijitu.kernel.samples import pairs
+from taijitu.kernel.shape import sends
 from taijitu.kernel.survey import survey
 from taijitu.kernel.table import as_text, table
 from taijitu.machines import MACHINES

@@ -353,7 +353,10 @@ def key(world: World) -> bytes:
     """What makes two worlds the same."""
     heads = [(head.path, head.state, head.planned) for _, head in world.heads]
     plans = [
-        (planned, progress.plan, sorted(progress.receipts.items()), sorted(progress.delivered))
+        (
+            *(planned, progress.plan.tasks, progress.plan.pipelines),
+            *(sorted(progress.receipts.items()), sorted(progress.delivered)),
+        )
         for planned, progress in world.plans
     ]
     answers = sorted((a.planned.data, a.task, repr(a.receipt)) for a in world.answers)

@@ -21,7 +21,6 @@ from taijitu.engine.storage import Batch, HeadChange, ListChange, PlanChange, Ta
 from taijitu.ipld.cid import Link, link_to
 from taijitu.kernel import codec
 from taijitu.kernel.effect import (
-    Await,
     Effect,
     Message,
     Not,
@@ -34,8 +33,9 @@ from taijitu.kernel.effect import (
 )
 from taijitu.kernel.failures import Bug, Fault
 from taijitu.kernel.machine import State, Step
-from taijitu.kernel.plan import Due, filled, plan, sends
+from taijitu.kernel.plan import Due, filled, plan
 from taijitu.kernel.receipt import Error, Receipt
+from taijitu.kernel.shape import awaiting
 
 ROUNDS_MAX = 16
 """How often one plan may be asked what is due, within one transaction."""
@@ -204,7 +204,7 @@ class Draft:
     def deliver(self, planned: Link, pipeline: int) -> None:
         progress = self.progress(planned)
         self.plans[planned] = progress.with_delivery(pipeline)
-        template = sends(progress.plan.pipelines[pipeline])
+        template = progress.plan.shape.ends[pipeline]
         assert template is not None
         fields = {name: filled(value, progress.receipts) for name, value in template.fields}
         machine = machine_of(self.machines, progress.path)
@@ -285,11 +285,10 @@ class Draft:
 def complete(progress: Progress, index: int) -> Task:
     """A task of a plan, with what it awaits filled in from the receipts."""
     task = progress.plan.tasks[index]
+    if not awaiting(type(task)):
+        return task
     values = [getattr(task, name) for name in task.__struct_fields__]
-    for value in values:
-        if type(value) is Await:
-            return type(task)(*[filled(each, progress.receipts) for each in values])
-    return task
+    return type(task)(*[filled(each, progress.receipts) for each in values])
 
 
 def task_row(planned: Link, index: int, task: Task, path: Path) -> TaskRow:

@@ -16,6 +16,7 @@ from taijitu.kernel import codec
 from taijitu.kernel.effect import Path, Task, tag
 from taijitu.kernel.failures import BlockMissing
 from taijitu.kernel.notation import pipelines_as_text
+from taijitu.kernel.plain import plain
 from taijitu.kernel.plan import NOTHING, Plan, due
 from taijitu.kernel.receipt import Error, Ok
 from taijitu.kernel.record import Record
@@ -147,8 +148,8 @@ class Reader:
             cid,
             transition.at,
             transition.cause,
-            shown(codec.plain(transition.message)),
-            shown(codec.plain(transition.state)),
+            shown(codec.encode_message(transition.message)),
+            shown(plain(transition.state)),
             type(transition.state).__name__,
             isinstance(transition.plan, Link),
             planned == self.head.plan,

@@ -12,7 +12,7 @@ that is not known raises `UnknownVersion`; nothing is ever guessed.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import msgspec
 
@@ -33,16 +33,11 @@ from taijitu.kernel.effect import (
 )
 from taijitu.kernel.failures import UnknownVersion
 from taijitu.kernel.machine import Machine, State
+from taijitu.kernel.plain import AS_THEY_ARE, plain
 from taijitu.kernel.plan import NOTHING, Plan
 from taijitu.kernel.receipt import Error, Ok, Receipt
 from taijitu.kernel.record import Record
-
-PLAIN = (bytes, Link)
-"""Types that a block can hold as they are."""
-
-
-AS_THEY_ARE = frozenset((str, int, bool, type(None), bytes, Link))
-"""Types of values that hold no others and need no translation."""
+from taijitu.kernel.shape import Shape
 
 
 class Transition(Record):
@@ -61,7 +56,7 @@ class Transition(Record):
 
 def encode(step: Transition) -> bytes:
     """The block of a transition, as DAG-CBOR."""
-    message = plain(step.message)
+    message = encode_message(step.message)
     message.pop("at", None)
     return dagcbor.encode_own(
         {
@@ -99,12 +94,9 @@ def decode(data: bytes, machines: Mapping[str, Machine]) -> Transition:
     )
 
 
-def plain(value: Any) -> dict[str, Any]:
-    """A record as a map of what a block can hold."""
-    if isinstance(value, Task):
-        return encode_task(value)
-    fields = msgspec.to_builtins(value, builtin_types=PLAIN)
-    return cast(dict[str, Any], _lists(fields) if _may_hold_tuples(value.__class__) else fields)
+def encode_message(message: Message | Request) -> dict[str, Any]:
+    """`{do, at, ...}`; a request as the task that it is."""
+    return encode_task(message) if isinstance(message, Task) else plain(message)
 
 
 def decode_message(machine: Machine, value: dict[str, Any], at: int) -> Message | Request:
@@ -115,26 +107,26 @@ def decode_message(machine: Machine, value: dict[str, Any], at: int) -> Message 
 
 
 def encode_plan(plan: Plan) -> dict[str, Any]:
-    return {
-        "pipelines": [_encode_effect(pipeline) for pipeline in plan.pipelines],
-        "tasks": [encode_task(task) for task in plan.tasks],
-    }
+    shape = plan.shape
+    if shape.written is None:
+        shape.written = [_encode_effect(pipeline) for pipeline in shape.pipelines]
+    return {"pipelines": shape.written, "tasks": [encode_task(task) for task in plan.tasks]}
 
 
 def decode_plan(machine: Machine, value: dict[str, Any]) -> Plan:
     if not value["pipelines"]:
         return NOTHING
     return Plan(
-        tuple(decode_task(machine.tasks, task) for task in value["tasks"]),
-        tuple(_decode_effect(pipeline) for pipeline in value["pipelines"]),
+        tuple([decode_task(machine.tasks, task) for task in value["tasks"]]),
+        Shape(tuple([_decode_effect(pipeline) for pipeline in value["pipelines"]])),
     )
 
 
 def encode_task(task: Task) -> dict[str, Any]:
     """`{can, with, nb}`. The first field of a task is its `with`."""
-    subject, *names = task.__struct_fields__
+    can, subject, names = _parts(type(task))
     return {
-        "can": tag(type(task)),
+        "can": can,
         "with": _encode_value(getattr(task, subject)),
         "nb": {name: _encode_value(getattr(task, name)) for name in names},
     }
@@ -205,21 +197,7 @@ def _encode_value(value: Any) -> Any:
     kind = value.__class__
     if kind is Await:
         return {"ucan/await": [value.selector, value.task.index]}
-    if kind in AS_THEY_ARE:
-        return value
-    return _lists(msgspec.to_builtins(value, builtin_types=PLAIN))
-
-
-def _lists(value: Any) -> Any:
-    """`value` with its tuples as lists: a block has only one kind of sequence."""
-    kind = value.__class__
-    if kind in AS_THEY_ARE:
-        return value
-    if kind is dict:
-        return {name: _lists(item) for name, item in value.items()}
-    if kind is tuple or kind is list:
-        return [_lists(item) for item in value]
-    return value
+    return value if kind in AS_THEY_ARE else plain(value)
 
 
 def _decode_await(value: Any) -> Any:
@@ -238,11 +216,10 @@ def _decode_value(kind: Any, value: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _may_hold_tuples(kind: Any) -> bool:
-    """Whether a value of this type may have a tuple in it, so that `_lists` has work to do."""
-    if isinstance(kind, type) and issubclass(kind, Record):
-        return any(_may_hold_tuples(hint) for hint in get_type_hints(kind).values())
-    return kind is Any or get_origin(kind) is tuple or any(map(_may_hold_tuples, get_args(kind)))
+def _parts(kind: type[Task]) -> tuple[str, str, tuple[str, ...]]:
+    """The ability of a task, and the names of its `with` and of its other fields."""
+    subject, *names = kind.__struct_fields__
+    return tag(kind), subject, tuple(names)
 
 
 @lru_cache(maxsize=256)

@@ -4,15 +4,13 @@ The scheduler holds no state of its own. After a crash it asks again, with the r
 written down, and gets the same answer.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Literal, cast
 
 from taijitu.kernel.effect import Await, Effect, Not, Ref, Send, Task, Then
 from taijitu.kernel.receipt import Ok, Receipt
 from taijitu.kernel.record import Record
-
-PLAN_TASKS_MAX = 64
-PLAN_PIPELINES_MAX = 64
+from taijitu.kernel.shape import NO_SHAPE, Hop, Shape, shaped
 
 Outcome = Literal["ok", "error", "pending"]
 
@@ -23,11 +21,14 @@ class Plan(Record):
     """The effects that one transition asked for: each task once, and pipelines of them."""
 
     tasks: tuple[Task, ...] = ()
-    pipelines: tuple[Effect, ...] = ()
+    shape: Shape = NO_SHAPE
+
+    @property
+    def pipelines(self) -> tuple[Effect, ...]:
+        return self.shape.pipelines
 
 
 NOTHING = Plan()
-REFS = tuple(Ref(number) for number in range(PLAN_TASKS_MAX))
 
 
 class Due(Record):
@@ -45,14 +46,10 @@ class Due(Record):
 NOTHING_DUE = Due()
 
 
-def plan(effects: Iterable[Effect]) -> Plan:
+def plan(effects: Sequence[Effect]) -> Plan:
     """Gather effects into a plan. Raises `ValueError` for a pipeline that awaits what is not
     run before, or sends before its end."""
-    index: dict[Task, int] = {}
-    pipelines = tuple([_gather(effect, index, set(), last=True) for effect in effects])
-    if len(index) > PLAN_TASKS_MAX or len(pipelines) > PLAN_PIPELINES_MAX:
-        raise ValueError(f"a plan of {len(index)} tasks and {len(pipelines)} pipelines")
-    return Plan(tuple(index), pipelines) if pipelines else NOTHING
+    return Plan(*shaped(effects)) if effects else NOTHING
 
 
 def due(
@@ -66,24 +63,19 @@ def due(
     tasks: dict[int, None] = {}
     messages: list[int] = []
     failed: list[int] = []
-    for number, pipeline in enumerate(plan.pipelines):
-        message = sends(pipeline)
-        if message is None:
-            if _settle(pipeline, receipts, tasks) == "error":
-                failed.append(number)
-        elif number in delivered or not heard:
+    shape = plan.shape
+    for number, (message, hops) in enumerate(zip(shape.ends, shape.hops, strict=True)):
+        if message is not None and (not heard or number in delivered):
             continue
-        elif _settle(pipeline, receipts, tasks) == "ok":
+        if hops is None:
+            outcome = _settle(shape.pipelines[number], receipts, tasks)
+        else:
+            outcome = _follow(hops, receipts, tasks)
+        if outcome == "ok" and message is not None:
             messages.append(number)
+        elif outcome == "error" and message is None:
+            failed.append(number)
     return Due(tuple(tasks), tuple(messages), tuple(failed))
-
-
-def sends(pipeline: Effect) -> Send | None:
-    """The message at the end of a pipeline, if there is one."""
-    end = pipeline
-    while type(end) is Then:
-        end = end.after
-    return end if type(end) is Send else None
 
 
 def filled(value: Any, receipts: Mapping[int, Receipt]) -> Any:
@@ -95,6 +87,20 @@ def filled(value: Any, receipts: Mapping[int, Receipt]) -> Any:
     for key in value.selector.split("."):
         output = output[key]
     return output
+
+
+def _follow(
+    hops: tuple[Hop, ...], receipts: Mapping[int, Receipt], tasks: dict[int, None]
+) -> Outcome:
+    """How a chain of tasks stands; the one that it waits for is added to `tasks`."""
+    for index, has_to_succeed in hops:
+        receipt = receipts.get(index)
+        if receipt is None:
+            tasks[index] = None
+            return "pending"
+        if (type(receipt) is Ok) is not has_to_succeed:
+            return "error"
+    return "ok"
 
 
 def _settle(effect: Effect, receipts: Mapping[int, Receipt], tasks: dict[int, None]) -> Outcome:
@@ -115,47 +121,3 @@ def _settle(effect: Effect, receipts: Mapping[int, Receipt], tasks: dict[int, No
     if kind is Send:
         return "ok"
     raise TypeError(f"not an effect of a plan: {effect!r}")
-
-
-def _gather(effect: Effect, index: dict[Task, int], before: set[int], *, last: bool) -> Effect:
-    """`effect` with each task replaced by its place in `index`, where tasks are added as they
-    come. `before` are the tasks that stand before it in its pipeline; `last`: it ends there."""
-    kind = type(effect)
-    if kind is Then:
-        pair = cast(Then, effect)
-        first = _gather(pair.first, index, before, last=False)
-        return Then(first, _gather(pair.after, index, before, last=last))
-    if kind is Not:
-        return Not(_gather(cast(Not, effect).effect, index, before, last=False))
-    if kind is Send:
-        if not last:
-            raise ValueError("a message can only end a pipeline")
-        template = cast(Send, effect)
-        fields = [(name, _ref(value, index, before)) for name, value in template.fields]
-        return Send(template.message, tuple(fields))
-    if isinstance(effect, Task):
-        task = _with_refs(effect, index, before)
-        number = index.setdefault(task, len(index))
-        before.add(number)
-        return REFS[number] if number < PLAN_TASKS_MAX else Ref(number)
-    raise TypeError(f"not an effect: {effect!r}")
-
-
-def _with_refs(task: Task, index: dict[Task, int], before: set[int]) -> Task:
-    """The task, with what its fields await named by place."""
-    values = [getattr(task, name) for name in task.__struct_fields__]
-    for value in values:
-        if type(value) is Await:
-            return type(task)(*[_ref(each, index, before) for each in values])
-    return task
-
-
-def _ref(value: Any, index: dict[Task, int], before: set[int]) -> Any:
-    if type(value) is not Await:
-        return value
-    awaited = value.task
-    if isinstance(awaited, Task):
-        awaited = Ref(index.get(_with_refs(awaited, index, before), -1))
-    if type(awaited) is not Ref or awaited.index not in before:
-        raise ValueError(f"awaits a task that does not stand before it: {value!r}")
-    return Await(awaited, value.selector)

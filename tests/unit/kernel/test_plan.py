@@ -8,8 +8,9 @@ from taijitu.kernel import codec
 from taijitu.kernel.effect import Await, Effect, Message, Task, send
 from taijitu.kernel.failures import UnknownVersion
 from taijitu.kernel.machine import Machine, State
-from taijitu.kernel.plan import NOTHING, PLAN_TASKS_MAX, Due, due, filled, plan, sends
+from taijitu.kernel.plan import NOTHING, Due, due, filled, plan
 from taijitu.kernel.receipt import DONE, Error, Ok
+from taijitu.kernel.shape import PLAN_TASKS_MAX, sends
 
 
 class Ask(Task, tag="test/ask"):

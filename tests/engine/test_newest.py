@@ -8,6 +8,7 @@ import asyncio
 
 import pytest
 
+from taijitu.engine.newest import Layer
 from taijitu.ipld.cid import link_to
 from taijitu.kernel.failures import Fault
 from taijitu.machines import entry
@@ -123,3 +124,12 @@ async def test_what_was_built_upon_a_bug_has_a_fault() -> None:
     second = asyncio.create_task(world.add("alice", OTHER))
     done = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(each) for each in done] == [ZeroDivisionError, Fault]
+
+
+def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
+    layer = Layer[str, int](2)
+    layer.learn("alice", 1)
+    layer.learn("bob", 2)
+    assert layer.get("alice") == 1
+    layer.commit("carol", 3)
+    assert [layer.get(name) for name in ("alice", "bob", "carol")] == [1, None, 3]

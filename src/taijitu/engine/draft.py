@@ -5,7 +5,7 @@ what can be settled at once, delivers what that sends, and repeats until only wo
 left. What comes out is one `Batch`. It may be thrown away and run again at any moment.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from taijitu.engine.actor import Actors
@@ -179,22 +179,28 @@ class Draft:
     def run(self, planned: Link) -> Error | None:
         """Do all that a plan asks for and that needs no waiting. Answers the error of a pipeline
         that failed and sends nothing, if there is one: whoever asked for it is refused."""
+        waiting: set[int] = set()
         for _ in range(ROUNDS_MAX):
             progress = self.progress(planned)
             question = progress.due(self.is_heard(planned, progress))
-            if not self.advance(planned, progress, question):
+            if not self.advance(planned, progress, question, waiting):
                 return failure_of(progress, question) if question.failed else None
         raise Bug(f"a plan of {path_text(self.progress(planned).path)} does not come to rest")
 
-    def advance(self, planned: Link, progress: Progress, question: Due) -> bool:
-        """Deliver one message, or settle every task that can be settled at once."""
+    def advance(self, planned: Link, progress: Progress, question: Due, waiting: set[int]) -> bool:
+        """Deliver one message, or settle every task that can be settled at once. Those that can
+        not are added to `waiting`, and not asked again."""
         for pipeline in question.messages:
             self.deliver(planned, pipeline)
             return True
         settled = progress
         for index in question.tasks:
+            if index in waiting:
+                continue
             receipt = self.answer(complete(progress, index))
-            if receipt is not None:
+            if receipt is None:
+                waiting.add(index)
+            else:
                 settled = settled.with_receipt(index, receipt)
         if settled is progress:
             return False
@@ -257,15 +263,12 @@ class Draft:
 
     def _write_plan(self, batch: Batch, planned: Link, progress: Progress) -> None:
         found = self.found_plans.get(planned)
+        if found is None and not progress.plan.tasks:
+            return
         before = found.due(self._was_current(planned, found)).tasks if found else ()
-        after = self.due(planned).tasks
-        for index in before:
-            if index not in after:
-                batch.closed.append(TaskKey(planned.data, index))
-        for index in after:
-            if index not in before:
-                row = task_row(planned, index, complete(progress, index), progress.path)
-                batch.opened[row.key] = row
+        after = progress.due(self.is_heard(planned, progress)).tasks
+        if after != before:
+            self._write_tasks(batch, planned, progress, before, after)
         known = found or Progress(progress.path, progress.plan)
         if progress is found or progress.says_the_same_as(known):
             return
@@ -277,6 +280,23 @@ class Draft:
             changed.version,
             encode_progress(changed),
         )
+
+    def _write_tasks(
+        self,
+        batch: Batch,
+        planned: Link,
+        progress: Progress,
+        before: Sequence[int],
+        after: Sequence[int],
+    ) -> None:
+        """The tasks of a plan that are open no longer, and those that have come to be."""
+        for index in before:
+            if index not in after:
+                batch.closed.append(TaskKey(planned.data, index))
+        for index in after:
+            if index not in before:
+                row = task_row(planned, index, complete(progress, index), progress.path)
+                batch.opened[row.key] = row
 
     def _was_current(self, planned: Link, found: Progress) -> bool:
         return self.found[found.path].planned == planned

@@ -44,7 +44,8 @@ def at_once(reading: Coroutine[Any, Any, T]) -> T:
 
 
 class Layer(Generic[K, V]):
-    """Values that are not committed yet, over a bounded number of those that are."""
+    """Values that are not committed yet, over a bounded number of those that are: what was not
+    asked for longest is let go first."""
 
     def __init__(self, size_max: int) -> None:
         self.size_max = size_max
@@ -53,23 +54,28 @@ class Layer(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         value = self.uncommitted.get(key)
-        return value if value is not None else self.known.get(key)
+        if value is None and (value := self.known.get(key)) is not None:
+            self.known.move_to_end(key)
+        return value
 
     def is_uncommitted(self, key: K) -> bool:
         return key in self.uncommitted
 
     def learn(self, key: K, value: V) -> None:
         """Keep a committed value, unless a newer one is known."""
-        self.known.setdefault(key, value)
-        self.known.move_to_end(key)
-        while len(self.known) > self.size_max:
-            self.known.popitem(last=False)
+        if key not in self.known:
+            self._keep(key, value)
 
     def commit(self, key: K, value: V) -> None:
-        self.known.pop(key, None)
-        self.learn(key, value)
+        self._keep(key, value)
         if self.uncommitted.get(key) is value:
             del self.uncommitted[key]
+
+    def _keep(self, key: K, value: V) -> None:
+        self.known[key] = value
+        self.known.move_to_end(key)
+        if len(self.known) > self.size_max:
+            self.known.popitem(last=False)
 
     def forget(self) -> None:
         self.uncommitted.clear()

@@ -141,7 +141,7 @@ def _note_value(
     value: Any, index: dict[Task, int], notes: list[Any], *, whole: bool = True
 ) -> None:
     """What an awaited value awaits; of any other its type and (`whole`) what it is."""
-    kind: type[Any] = type(value)
+    kind = value.__class__
     if kind is Await:
         notes += (Await, place(value, index), value.selector)
     elif whole:

@@ -27,7 +27,7 @@ import apsw
 from bench import report
 from bench.report import Row, Run
 from bench.service import START_SECONDS_MAX, Service, free_port
-from taijitu.engine.engine import Engine
+from taijitu.engine.engine import Concluded, Engine
 from taijitu.ipld import multibase
 from taijitu.ipld.cid import link_to, multihash
 from taijitu.machines.entry import Add, entry_at
@@ -72,7 +72,10 @@ async def add(engine: Engine, number: int) -> None:
     cause = link_to(b"add %d" % number)
     message = Add(now, cause, SPACE, name, "did:key:zAgent", len(content(number)))
     await engine.transact(
-        entry_at(SPACE, name), message, cause=cause, conclude=lambda *_: bytes(RECEIPT_SIZE)
+        entry_at(SPACE, name),
+        message,
+        cause=cause,
+        conclude=lambda *_: Concluded(bytes(RECEIPT_SIZE)),
     )
 
 

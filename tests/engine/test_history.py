@@ -57,7 +57,7 @@ async def test_an_upload_under_way_is_told_from_its_beginning(world: SimulatedWo
     active, receiving = found.steps
     assert [step.state_name for step in found.steps] == ["Active", "Receiving"]
     assert (active.seq, active.at, active.cause) == (1, world.clock.now(), cause)
-    assert (receiving.seq, receiving.cause) == (2, None)
+    assert (receiving.seq, receiving.cause) == (2, cause)
     assert active.message["do"] == "store/add"
     assert active.state["attempt"]["size"] == len(CAR)
     assert (active.is_current, receiving.is_current) == (False, True)

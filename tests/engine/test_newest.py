@@ -8,6 +8,7 @@ import asyncio
 
 import pytest
 
+from taijitu.engine.engine import Concluded
 from taijitu.engine.newest import Layer
 from taijitu.ipld.cid import link_to
 from taijitu.kernel.failures import Fault
@@ -58,7 +59,10 @@ async def test_a_receipt_is_given_out_only_once_it_is_durable() -> None:
     message = Add(world.clock.now(), cause, "alice", name_of(CAR), "did:key:agent", len(CAR))
     adding = asyncio.create_task(
         world.engine.transact(
-            entry_at("alice", name_of(CAR)), message, cause=cause, conclude=lambda *_: b"receipt"
+            entry_at("alice", name_of(CAR)),
+            message,
+            cause=cause,
+            conclude=lambda *_: Concluded(b"receipt"),
         )
     )
     await asyncio.sleep(0)

@@ -106,6 +106,9 @@ class View:
     def head(self, path: Path) -> Head:
         return self.heads.get(path) or untouched(self.rules.machines, path)
 
+    def receipt(self, task: Link) -> bytes | None:
+        raise AssertionError(f"nobody promises anything here: {task}")
+
     def progress(self, planned: Link) -> Progress:
         return self.plans[planned]
 
@@ -115,7 +118,7 @@ class Transaction(Draft):
 
     def __init__(self, world: World, rules: Rules) -> None:
         self.rules, self.now, self.view_of = rules, world.now, View(world, rules)
-        super().__init__(rules.machines, {}, self.view_of, world.now, self.name)
+        super().__init__(rules.machines, {}, self.view_of, world.now, seal=self.name)
 
     def name(self, transition: Transition) -> tuple[Link, bytes]:
         taken = {*self.view_of.plans, *self.plans, *self.view_of.names}

@@ -15,6 +15,7 @@ from simulation import laws
 from simulation.unsure import Life, SlowStorage, UnsureActor
 from taijitu.actors.audit import Audit
 from taijitu.engine.cell import Path
+from taijitu.engine.engine import Concluded
 from taijitu.ipld.cid import Link, link_to, multihash
 from taijitu.kernel.effect import Message
 from taijitu.kernel.failures import Fault
@@ -282,6 +283,6 @@ DOINGS = {
 MISCHIEF = {"lose_bytes": 3, "bring_bytes_past_everybody": 3, "set_clock_back": 3, "audit": 3}
 
 
-def conclude(state: State, reply: Receipt) -> bytes | None:
+def conclude(state: State, reply: Receipt) -> Concluded | None:
     """Some receipt; none while the entry is still asking for room and bytes."""
-    return None if isinstance(state, entry.Active) else repr((state, reply)).encode()
+    return None if isinstance(state, entry.Active) else Concluded(repr((state, reply)).encode())

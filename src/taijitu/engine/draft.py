@@ -5,8 +5,8 @@ what can be settled at once, delivers what that sends, and repeats until only wo
 left. What comes out is one `Batch`. It may be thrown away and run again at any moment.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from taijitu.engine.actor import Actors
 from taijitu.engine.cell import (
@@ -17,7 +17,15 @@ from taijitu.engine.cell import (
     machine_of,
     path_text,
 )
-from taijitu.engine.storage import Batch, HeadChange, ListChange, PlanChange, TaskKey, TaskRow
+from taijitu.engine.storage import (
+    Batch,
+    HeadChange,
+    ListChange,
+    PlanChange,
+    ReceiptRow,
+    TaskKey,
+    TaskRow,
+)
 from taijitu.ipld.cid import Link, link_to
 from taijitu.kernel import codec
 from taijitu.kernel.effect import (
@@ -45,20 +53,44 @@ TRANSITIONS_MAX = 64
 
 
 class Unread(Exception):
-    """The transaction needs a head (by path) or a plan (by its transition) that is not at hand."""
+    """The transaction needs a head (by path), a plan (by its transition) or a receipt (by what it
+    answers) that is not at hand."""
 
-    def __init__(self, *, path: Path | None = None, plan: Link | None = None) -> None:
-        super().__init__(path, plan)
+    def __init__(
+        self, *, path: Path | None = None, plan: Link | None = None, receipt: Link | None = None
+    ) -> None:
+        super().__init__(path, plan, receipt)
         self.path = path
         self.plan = plan
+        self.receipt = receipt
 
 
 class Source(Protocol):
-    """The newest heads and plans, committed or not. Raises `Unread` for what is not at hand."""
+    """The newest heads, plans and receipts, committed or not. Raises `Unread` for what is not at
+    hand."""
 
     def head(self, path: Path) -> Head: ...
 
     def progress(self, planned: Link) -> Progress: ...
+
+    def receipt(self, task: Link) -> bytes | None: ...
+
+
+class Testimony(NamedTuple):
+    """What is to be known of a transition outside: receipts by what they answer, and the blocks
+    that they mention."""
+
+    receipts: Mapping[Link, bytes]
+    blocks: Mapping[Link, bytes]
+
+
+Witness = Callable[[State, codec.Transition], Testimony | None]
+"""Told of each transition, with the state before: which promises it keeps. Pure: it may be told
+again. A receipt that was given before stands."""
+
+
+def nobody(_before: State, _transition: codec.Transition) -> None:
+    """No promises were made."""
 
 
 Seal = Callable[[codec.Transition], tuple[Link, bytes]]
@@ -71,15 +103,26 @@ def seal(transition: codec.Transition) -> tuple[Link, bytes]:
 
 
 class Draft:
-    """One transaction, at the time `at` (ms since 1970)."""
+    """One transaction, at the time `at` (ms since 1970). `cause` is the invocation that asks for
+    it, if one does: all transitions name it."""
 
     def __init__(
-        self, machines: Machines, actors: Actors, source: Source, at: int, seal: Seal = seal
+        self,
+        machines: Machines,
+        actors: Actors,
+        source: Source,
+        at: int,
+        *,
+        cause: Link | None = None,
+        witness: Witness = nobody,
+        seal: Seal = seal,
     ) -> None:
         self.machines = machines
         self.actors = actors
         self.source = source
         self.at = at
+        self.cause = cause
+        self.witness = witness
         self.seal = seal
         self.found: dict[Path, Head] = {}
         self.heads: dict[Path, Head] = {}
@@ -87,7 +130,9 @@ class Draft:
         self.plans: dict[Link, Progress] = {}
         self.transitions: list[tuple[Link, bytes, codec.Transition]] = []
         self.receipts: dict[Link, bytes] = {}
-        """Receipts of invocations that become true with this transaction."""
+        """Receipts of invocations and promised tasks that become true with this transaction."""
+        self.blocks: dict[Link, bytes] = {}
+        """Other blocks that are kept with it: what its receipts mention."""
 
     # Reading
 
@@ -116,7 +161,7 @@ class Draft:
 
     # Writing
 
-    def hear(self, path: Path, message: Message | Request, cause: Link | None = None) -> Receipt:
+    def hear(self, path: Path, message: Message | Request) -> Receipt:
         """Let a cell hear a message; run what it plans. Answers the reply of `update`, or, to a
         request, the error of what the cell had to ask for in turn."""
         head = self.head(path)
@@ -127,7 +172,7 @@ class Draft:
             return step.reply
         if isinstance(step.reply, Error):
             raise Bug(f"{path_text(path)} changes its state and refuses at once")
-        planned = self.move(head, message, step, cause)
+        planned = self.move(head, message, step)
         if step.goes_on:
             return step.reply
         refused = self.run(planned)
@@ -142,9 +187,7 @@ class Draft:
         self.run(planned)
         return True
 
-    def move(
-        self, head: Head, message: Message | Request, step: Step[Any], cause: Link | None
-    ) -> Link:
+    def move(self, head: Head, message: Message | Request, step: Step[Any]) -> Link:
         """Make the transition. Answers the transition whose plan is now current."""
         if len(self.transitions) >= TRANSITIONS_MAX:
             raise Bug(f"more than {TRANSITIONS_MAX} transitions in one transaction")
@@ -159,7 +202,7 @@ class Draft:
             head.seq + 1,
             head.cid,
             self.at,
-            cause,
+            self.cause,
             message,
             step.state,
             made,
@@ -174,7 +217,18 @@ class Draft:
         self.heads[head.path] = Head(
             head.machine, head.path, link, head.seq + 1, step.state, planned
         )
+        self.testify(head.state, transition)
         return planned
+
+    def testify(self, before: State, transition: codec.Transition) -> None:
+        """Keep the promises that a transition keeps."""
+        testimony = self.witness(before, transition)
+        if testimony is None:
+            return
+        self.blocks.update(testimony.blocks)
+        for task, receipt in testimony.receipts.items():
+            if task not in self.receipts and self.source.receipt(task) is None:
+                self.receipts[task] = receipt
 
     def run(self, planned: Link) -> Error | None:
         """Do all that a plan asks for and that needs no waiting. Answers the error of a pipeline
@@ -250,6 +304,9 @@ class Draft:
     def batch(self) -> Batch:
         """Everything that this transaction makes true."""
         batch = Batch(blocks=[(link.data, block) for link, block, _ in self.transitions])
+        batch.blocks += [(link.data, block) for link, block in self.blocks.items()]
+        for task, receipt in self.receipts.items():
+            batch.receipts[task.data] = ReceiptRow(task.data, receipt, self.at)
         for path, head in self.found.items():
             if path not in self.heads:
                 batch.reads[path_text(path)] = head.seq

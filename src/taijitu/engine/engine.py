@@ -5,8 +5,9 @@ only reading what is not at hand and waiting for the commit are asynchronous.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Generic, NamedTuple, TypeVar
 
 from taijitu.engine.actor import Actors
 from taijitu.engine.cell import (
@@ -16,10 +17,10 @@ from taijitu.engine.cell import (
     path_text,
 )
 from taijitu.engine.clock import Clock
-from taijitu.engine.draft import Draft, Unread
+from taijitu.engine.draft import Draft, Unread, Witness, nobody
 from taijitu.engine.group import Committer, Group
 from taijitu.engine.newest import Newest
-from taijitu.engine.storage import Batch, Deferral, ReceiptRow, Storage, TaskKey
+from taijitu.engine.storage import Batch, Deferral, Storage, TaskKey
 from taijitu.ipld.cid import Link
 from taijitu.kernel.effect import Message, Path, Request, Task
 from taijitu.kernel.failures import BlockMissing, Contention, Fault, HeadMoved
@@ -46,7 +47,14 @@ class Outcome(Record):
     heard: bool = True
 
 
-Conclude = Callable[[State, Receipt], bytes | None]
+class Concluded(NamedTuple):
+    """The receipt of an invocation, and the blocks that it mentions."""
+
+    receipt: bytes
+    blocks: Mapping[Link, bytes] = MappingProxyType({})
+
+
+Conclude = Callable[[State, Receipt], Concluded | None]
 """Makes the receipt of an invocation, or `None` while there is no answer yet."""
 
 
@@ -59,11 +67,21 @@ class Attempt(Generic[T]):
 
 
 class Engine:
-    def __init__(self, storage: Storage, machines: Machines, actors: Actors, clock: Clock) -> None:
+    """`witness` is told of every transition and says which receipts become true with it."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        machines: Machines,
+        actors: Actors,
+        clock: Clock,
+        witness: Witness = nobody,
+    ) -> None:
         self.storage = storage
         self.machines = machines
         self.actors = actors
         self.clock = clock
+        self.witness = witness
         self.newest = Newest(machines, storage)
         self.committer = Committer(storage, self.newest)
         self.committer.observers.append(self._notify)
@@ -92,18 +110,16 @@ class Engine:
                 return outcome(draft, path, receipt=known, heard=False)
             if as_of is not None and draft.head(path).cid != as_of:
                 return outcome(draft, path, heard=False)
-            answer = outcome(draft, path, reply=draft.hear(path, message, cause))
+            answer = outcome(draft, path, reply=draft.hear(path, message))
             if cause is None or conclude is None:
                 return answer
-            receipt = conclude(answer.state, answer.reply)
-            if receipt is not None:
-                draft.receipts[cause] = receipt
+            receipt = keep(draft, cause, conclude(answer.state, answer.reply))
             return outcome(draft, path, reply=answer.reply, receipt=receipt)
 
         at = message.at if isinstance(message, Message) else self.now()
         for _ in range(RACES_MAX):
             try:
-                return await self._commit(await self._attempt(body, at))
+                return await self._commit(await self._attempt(body, at, cause))
             except HeadMoved:
                 if cause is not None:
                     await self.receipt(cause)
@@ -116,9 +132,7 @@ class Engine:
         def body(draft: Draft) -> Outcome:
             if (known := self.newest.receipts.get(cause)) is not None:
                 return outcome(draft, path, receipt=known, heard=False)
-            receipt = conclude(draft.head(path).state, DONE)
-            if receipt is not None:
-                draft.receipts[cause] = receipt
+            receipt = keep(draft, cause, conclude(draft.head(path).state, DONE))
             return outcome(draft, path, receipt=receipt)
 
         for _ in range(RACES_MAX):
@@ -209,9 +223,7 @@ class Engine:
         while (known := receipts.get(task)) is not None:
             if not receipts.is_uncommitted(task) or await self.committer.over():
                 return known
-        if (known := await self.storage.receipt(task.data)) is not None:
-            receipts.learn(task, known)
-        return known
+        return await self.newest.load_receipt(task)
 
     async def task(self, key: TaskKey) -> Task | None:
         """An open task, with what it awaits filled in; `None` once it is durably moot."""
@@ -228,10 +240,14 @@ class Engine:
 
     # How it is done
 
-    async def _attempt(self, body: Callable[[Draft], T], at: int) -> Attempt[T]:
+    async def _attempt(
+        self, body: Callable[[Draft], T], at: int, cause: Link | None = None
+    ) -> Attempt[T]:
         """Run the body of a transaction until it finds at hand all that it reads."""
         for _ in range(READS_MAX):
-            draft = Draft(self.machines, self.actors, self.newest, at)
+            draft = Draft(
+                *(self.machines, self.actors, self.newest, at), cause=cause, witness=self.witness
+            )
             try:
                 return Attempt(draft, body(draft))
             except Unread as missing:
@@ -242,8 +258,6 @@ class Engine:
         """Make it durable. Nothing may be awaited between the attempt and its joining."""
         draft = attempt.draft
         batch = draft.batch()
-        for task, receipt in draft.receipts.items():
-            batch.receipts[task.data] = ReceiptRow(task.data, receipt, draft.at)
         if batch.is_empty:
             await self.committer.settled()
         else:
@@ -256,6 +270,15 @@ class Engine:
         for text in group.batch.heads:
             for changed in self.watchers.get(path_from(text), ()):
                 changed.set()
+
+
+def keep(draft: Draft, cause: Link, concluded: Concluded | None) -> bytes | None:
+    """Let the receipt of an invocation become true with a transaction, if there is one."""
+    if concluded is None:
+        return None
+    draft.receipts[cause] = concluded.receipt
+    draft.blocks.update(concluded.blocks)
+    return concluded.receipt
 
 
 def outcome(

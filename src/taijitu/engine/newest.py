@@ -91,6 +91,8 @@ class Newest:
         self.heads = Layer[Path, Head](HEADS_MAX)
         self.plans = Layer[Link, Progress](PLANS_MAX)
         self.receipts = Layer[Link, bytes](RECEIPTS_MAX)
+        self.unanswered: set[Link] = set()
+        """What was found to have no receipt, by storage that can not be asked at once."""
 
     def head(self, path: Path) -> Head:
         head = self.heads.get(path)
@@ -108,12 +110,26 @@ class Newest:
             return at_once(self.load_plan(planned))
         raise Unread(plan=planned)
 
+    def receipt(self, task: Link) -> bytes | None:
+        receipt = self.receipts.get(task)
+        if receipt is not None:
+            return receipt
+        if self.storage.reads_at_once:
+            return at_once(self.load_receipt(task))
+        if task in self.unanswered:
+            return None
+        raise Unread(receipt=task)
+
     async def load(self, missing: Unread) -> None:
         """Bring to hand what a draft did not find there."""
         if missing.path is not None:
             await self.load_head(missing.path)
         elif missing.plan is not None:
             await self.load_plan(missing.plan)
+        elif missing.receipt is not None and await self.load_receipt(missing.receipt) is None:
+            if len(self.unanswered) >= RECEIPTS_MAX:
+                self.unanswered.clear()
+            self.unanswered.add(missing.receipt)
 
     async def load_head(self, path: Path) -> Head:
         row = await self.storage.head(path_text(path))
@@ -130,6 +146,12 @@ class Newest:
         progress = await self._untouched(planned) if row is None else read_plan(self.machines, row)
         self.plans.learn(planned, progress)
         return progress
+
+    async def load_receipt(self, task: Link) -> bytes | None:
+        receipt = await self.storage.receipt(task.data)
+        if receipt is not None:
+            self.receipts.learn(task, receipt)
+        return receipt
 
     async def _untouched(self, planned: Link) -> Progress:
         """A plan of which storage knows nothing but the block: it asked for nothing, or was
@@ -158,3 +180,4 @@ class Newest:
         self.heads.forget()
         self.plans.forget()
         self.receipts.forget()
+        self.unanswered.clear()

@@ -10,7 +10,7 @@ The same invocation twice is one invocation: it gets the receipt that was record
 from collections.abc import Callable
 from typing import Any, Final
 
-from taijitu.engine.engine import Engine
+from taijitu.engine.engine import Concluded, Engine
 from taijitu.ipld.cid import Link, link_to
 from taijitu.kernel import receipt as kernel
 from taijitu.kernel.effect import Message, Path
@@ -25,8 +25,8 @@ from taijitu.protocols.execution import (
     issue,
 )
 from taijitu.protocols.fairness import Patience
+from taijitu.protocols.mentioned import mentioned
 from taijitu.ucan import receipt as receipts
-from taijitu.ucan.receipt import Receipt
 from taijitu.ucan.signer import Signer
 
 ANSWER_MS_MAX: Final = 10_000
@@ -50,13 +50,15 @@ class Durable:
         """Let a cell hear `message`; answer once `answer` has one. Raises `NotReady`."""
         engine, cause = self.engine, invocation.link
         self.patience.check(invocation.resource, engine.now())
-        issued: Receipt | None = None
+        issued: Recorded | None = None
 
-        def conclude(state: State, reply: kernel.Receipt) -> bytes | None:
+        def conclude(state: State, reply: kernel.Receipt) -> Concluded | None:
             nonlocal issued
             outcome = answer(state, reply)
-            issued = None if outcome is None else issue(self.signer, cause, outcome)
-            return None if issued is None else issued.data
+            if outcome is None:
+                return None
+            issued = Recorded(issue(self.signer, cause, outcome), outcome.blocks)
+            return Concluded(issued.receipt.data, issued.blocks)
 
         until = engine.now() + ANSWER_MS_MAX
         done = await engine.transact(path, message, cause=cause, conclude=conclude)
@@ -65,17 +67,18 @@ class Durable:
             done = await engine.conclude(path, cause, conclude)
         if done.receipt is None:
             raise NotReady
-        if issued is not None and issued.data == done.receipt:
-            if not issued.is_ok:
+        if issued is not None and issued.receipt.data == done.receipt:
+            if not issued.receipt.is_ok:
                 self.patience.refused(invocation.resource, engine.now())
-            return Recorded(issued)
-        return recorded(done.receipt)
+            return issued
+        return await self.again(done.receipt)
 
     async def recorded(self, invocation: Link) -> Recorded | None:
         """The receipt that an invocation got before."""
         data = await self.engine.receipt(invocation)
-        return None if data is None else recorded(data)
+        return None if data is None else await self.again(data)
 
-
-def recorded(data: bytes) -> Recorded:
-    return Recorded(receipts.decode(link_to(data), data))
+    async def again(self, data: bytes) -> Recorded:
+        """A receipt that was recorded, with what it mentions."""
+        receipt = receipts.decode(link_to(data), data)
+        return Recorded(receipt, await mentioned(self.engine.storage, receipt))

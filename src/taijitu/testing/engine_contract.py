@@ -16,7 +16,7 @@ from typing import Any, cast
 import pytest
 
 from taijitu.engine.actor import Assignment, View
-from taijitu.engine.engine import Outcome
+from taijitu.engine.engine import Concluded, Outcome
 from taijitu.engine.storage import Batch, Storage, TaskKey
 from taijitu.ipld.cid import Link, link_to
 from taijitu.kernel.effect import Task, tag
@@ -363,5 +363,5 @@ async def concluded(world: SimulatedWorld, name: bytes) -> Outcome:
         entry_at("alice", name_of(CAR)),
         message,
         cause=cause,
-        conclude=lambda state, _: tag(type(state)).encode(),
+        conclude=lambda state, _: Concluded(tag(type(state)).encode()),
     )

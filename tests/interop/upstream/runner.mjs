@@ -1,0 +1,83 @@
+// A test runner of the shape these suites expect (`describe`, `it`, hooks, `only`, `skip`), that
+// runs one test after another and answers with what became of each, by its full name.
+
+const TEST_SECONDS_MAX = 30
+
+const tests = []
+let group = { path: [], before: [], after: [] }
+
+const describe = (name, body) => {
+  const outer = group
+  group = { path: [...outer.path, name], before: [...outer.before], after: [...outer.after] }
+  const hooks = { beforeEach: addBefore, afterEach: addAfter, timeout() {} }
+  body.call(hooks)
+  group = outer
+}
+
+const addBefore = (hook) => group.before.push(hook)
+const addAfter = (hook) => group.after.unshift(hook)
+
+const it = (name, body) => tests.push({ ...group, name: [...group.path, name].join(' › '), body })
+it.only = it
+it.skip = (name) => it(name)
+
+/** Makes the words of the suites' own runner known to them. */
+export const install = () =>
+  Object.assign(globalThis, { describe, it, beforeEach: addBefore, afterEach: addAfter })
+
+/**
+ * Runs what was defined so far, in order.
+ *
+ * @param {RegExp} wanted only tests whose names match
+ * @param {(result: object) => void} tell what became of each test, as soon as it is known
+ */
+export const run = async (wanted, tell) => {
+  const results = []
+  for (const test of tests.filter(({ name }) => wanted.test(name))) {
+    const result = { name: test.name, ...(await outcome(test)) }
+    tell(result)
+    results.push(result)
+  }
+  return results
+}
+
+const outcome = async (test) => {
+  if (!test.body) return { outcome: 'skipped', ms: 0 }
+  const began = performance.now()
+  const error = await failure(test)
+  const ms = Math.round(performance.now() - began)
+  if (error === undefined) return { outcome: 'passed', ms }
+  return { outcome: 'failed', ms, error: text(error) }
+}
+
+const failure = async ({ before, after, body }) => {
+  try {
+    for (const hook of before) await hook()
+    await inTime(body())
+  } catch (error) {
+    return error ?? new Error('nothing was thrown, but thrown it was')
+  } finally {
+    for (const hook of after) await hook()
+  }
+}
+
+const inTime = async (running) => {
+  let timer
+  const late = new Promise((_, reject) => {
+    const seconds = TEST_SECONDS_MAX
+    timer = setTimeout(() => reject(new Error(`not done after ${seconds} s`)), seconds * 1000)
+  })
+  await Promise.race([running, late]).finally(() => clearTimeout(timer))
+}
+
+/** An error with its causes, in a few lines. */
+const text = (error) => {
+  const lines = []
+  for (let each = error; each && lines.length < 5; each = each.cause) lines.push(phrase(each))
+  return lines.join('\n  because: ')
+}
+
+const phrase = (error) => {
+  if (error?.out) return `${JSON.stringify(error.out.error ?? error.out)}`
+  return `${error?.name ?? 'Error'}: ${error?.message ?? JSON.stringify(error)}`
+}

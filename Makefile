@@ -23,6 +23,7 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 NODE := $(VENV)/.node
 NPM := $(INTEROP)/node_modules/.installed
+UPSTREAM := $(INTEROP)/upstream/node_modules/.installed
 PEERS := .venv-peers
 PEERS_NPM := bench/peers/node_modules/.installed
 
@@ -51,7 +52,7 @@ demo: $(RUN) ## watch one file go through the whole machine; leaves nothing behi
 test: $(DEV) $(NPM) ## run the tests (TESTS="tests/unit -k cid" runs some of them)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
-test-full: $(DEV) $(NPM) ## run the tests that take minutes: larger explorations, more crashes
+test-full: $(DEV) $(NPM) $(UPSTREAM) ## run the tests that take minutes: larger explorations, more crashes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) -m full $(TESTS)
 
 soak: $(DEV) ## run the tests that take hours: a thousand kills, millions of inputs
@@ -81,7 +82,7 @@ locks: $(DEV) ## resolve pyproject.toml into the hashed locks again (UPGRADE=--u
 	lock bench/peers/requirements.in -o requirements-peers.lock
 
 clean: ## remove what the commands above have made
-	rm -rf $(VENV) $(INTEROP)/node_modules build dist
+	rm -rf $(VENV) $(INTEROP)/node_modules $(INTEROP)/upstream/node_modules build dist
 	rm -rf $(PEERS) bench/peers/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -119,11 +120,11 @@ $(NODE): requirements-node.lock $(DEV)
 		ln -sf $$wheel/lib/node_modules/npm/bin/npm-cli.js $(BIN)/npm; chmod +x $(BIN)/npm; fi; \
 	touch $@
 
-$(NPM): $(INTEROP)/package-lock.json $(NODE)
+$(NPM) $(UPSTREAM): %/node_modules/.installed: %/package-lock.json $(NODE)
 	@export PATH="$$PATH:$(CURDIR)/$(BIN)"; \
 	if command -v npm >/dev/null; then \
-		echo "installing the JavaScript clients ..."; \
-		npm ci --prefix $(INTEROP) --ignore-scripts --no-audit --no-fund --loglevel=error; \
+		echo "installing the JavaScript packages of $* ..."; \
+		npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error; \
 		touch $@; fi
 
 # The peers live in an environment of their own. What npm cannot give is left out of the run.

@@ -14,13 +14,14 @@ const LOCAL = new Set(['localhost', '127.0.0.1'])
 const realFetch = globalThis.fetch
 
 /**
- * @param {() => string} receipts where `RECEIPT` of a task is now: a URL that ends before its name
+ * @param {() => Promise<string>} receipts where the receipts of the test's service are: a URL to
+ * which the name of a task is added
  */
 export const install = async (receipts) => {
   const gateway = await makeGateway()
-  globalThis.fetch = (input, init) => {
+  globalThis.fetch = async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input)
-    if (url.origin === RECEIPTS) return realFetch(receipts() + url.pathname.split('/').pop(), init)
+    if (url.origin === RECEIPTS) return realFetch((await receipts()) + url.pathname.split('/').pop(), init)
     if (url.origin === GATEWAY) return ask(gateway, init)
     if (!LOCAL.has(url.hostname)) throw new TypeError(`${url.origin} is not to be asked by a test`)
     return realFetch(input, init)

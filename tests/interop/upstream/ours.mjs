@@ -86,6 +86,6 @@ export const target = {
   createContext,
   cleanupContext,
   authorizeFromUrl,
-  receipts: () => `${running.at(-1)?.url}/receipt/`,
+  receipts: async () => `${running.at(-1)?.url}/receipt/`,
   stop: async () => (await standby)?.stop(),
 }

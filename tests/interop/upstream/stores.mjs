@@ -81,7 +81,7 @@ export const stores = ({ url, signer, door }, connection) => {
         perform('provider/add', customer, { provider, consumer }, await session(signer, customer)),
     },
     plansStorage: {
-      initialize: (account, _billing, product) => operate(door, 'account/plan', { account, product }),
+      initialize: (account, _billing, product) => operate(door, 'plan', { account, product }),
       set: async (account, product) =>
         perform('plan/set', account, { product }, await session(signer, account)),
     },
@@ -106,9 +106,9 @@ const unwrap = async (result) => {
 const text = (digest) => base58btc.encode(digest.bytes)
 
 /** Has one of the operator's commands carried out. */
-const operate = async (door, command, argument) => {
-  const request = http.request({ socketPath: door, path: `/${command}`, method: 'POST' })
-  const [answer] = await once(request.end(JSON.stringify(argument)), 'response')
+const operate = async (door, verb, its) => {
+  const request = http.request({ socketPath: door, path: `/${verb}`, method: 'POST' })
+  const [answer] = await once(request.end(JSON.stringify(its)), 'response')
   const body = await json(answer)
   return answer.statusCode === 200 ? { ok: body } : { error: body }
 }

@@ -66,6 +66,10 @@ export const target = {
   createContext,
   cleanupContext,
   authorizeFromUrl: (real) => real.authorizeFromUrl,
-  receipts: () => urlOf([...listening].at(-1)) + RECEIPT,
+  receipts: async () => {
+    const server = [...listening].at(-1)
+    if (!server.listening) await once(server, 'listening')
+    return urlOf(server) + RECEIPT
+  },
   stop: async () => {},
 }

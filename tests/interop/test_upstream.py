@@ -109,12 +109,11 @@ def run(suite: str, target: str, folder: Path) -> dict[str, Any]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """This process's own, without settings of ours; how to start a service is added."""
+    """This process's own, without settings of ours; with what services are started is added."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TAIJITU_")}
-    command = [sys.executable, "-m", "taijitu", "serve"]
     return inherited | {
         "PYTHONPATH": str(SOURCE),
         "TMPDIR": str(folder),
-        "UPSTREAM_SERVE": json.dumps(command),
+        "UPSTREAM_PYTHON": sys.executable,
         "XDG_CONFIG_HOME": str(folder),
     }

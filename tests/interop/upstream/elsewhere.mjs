@@ -21,12 +21,15 @@ export const install = async (receipts) => {
   const gateway = await makeGateway()
   globalThis.fetch = async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input)
-    if (url.origin === RECEIPTS) return realFetch((await receipts()) + url.pathname.split('/').pop(), init)
+    if (url.origin === RECEIPTS) return realFetch((await receipts()) + nameIn(url), init)
     if (url.origin === GATEWAY) return ask(gateway, init)
     if (!LOCAL.has(url.hostname)) throw new TypeError(`${url.origin} is not to be asked by a test`)
     return realFetch(input, init)
   }
 }
+
+/** The task whose receipt is asked for. */
+const nameIn = (url) => url.pathname.split('/').pop()
 
 /** The gateway of the suite, by its public name; who it is does not matter to its clients. */
 const makeGateway = async () =>

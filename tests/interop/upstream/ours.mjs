@@ -11,20 +11,11 @@ import { suites } from './suites.mjs'
 
 const { did } = suites[process.argv[2]]
 
-/** Started while the test before was running. */
-let standby
+/** What the current test has started. */
 let running = []
 
-const take = async (settings) => {
-  if (Object.keys(settings).length > 0) return start(did, settings)
-  const taken = await (standby ?? start(did))
-  standby = start(did)
-  standby.catch(() => {})
-  return taken
-}
-
 const createContext = () => async (options = {}) => {
-  const service = await take(settingsOf(options))
+  const service = await start(did, settingsOf(options))
   running.push(service)
   const { url, signer } = service
   const channel = HTTP.open({ url: new URL(url), method: 'POST' })
@@ -87,5 +78,4 @@ export const target = {
   cleanupContext,
   authorizeFromUrl,
   receipts: async () => `${running.at(-1)?.url}/receipt/`,
-  stop: async () => (await standby)?.stop(),
 }

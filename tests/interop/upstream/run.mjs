@@ -26,6 +26,5 @@ await suite.define()
 const tests = await runner.run(new RegExp(pattern), ({ name, outcome, ms, error = '' }) =>
   console.error(`${outcome} ${ms} ms  ${name}${error && `\n    ${error.slice(0, 600)}`}`)
 )
-await target.stop()
 const report = JSON.stringify({ suite: name, target: targetName, tests })
 process.stdout.write(`\n${report}\n`, () => process.exit(0))

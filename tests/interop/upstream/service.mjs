@@ -3,21 +3,22 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import * as ed25519 from '@ucanto/principal/ed25519'
 
-const START_MS_MAX = 30_000
-const POLL_MS = 20
+/** Bytes; a test asks for one more than the service was told to take. */
+export const UPLOAD_SIZE_MAX = 5_000_000_000
 
-/** How the service is started: a JSON list of words. */
-const COMMAND = JSON.parse(process.env.UPSTREAM_SERVE ?? '["taijitu", "serve"]')
+const START_MS_MAX = 10_000
+const POLL_MS = 10
 
-/** Running or starting, so that none outlives this process. */
-const alive = new Set()
-process.on('exit', () => alive.forEach((child) => child.kill('SIGKILL')))
+/** A Python in which taijitu is installed. */
+const PYTHON = process.env.UPSTREAM_PYTHON ?? 'python3'
 
 /**
  * @typedef {object} Service
@@ -38,52 +39,59 @@ export const start = async (did, settings = {}) => {
   const key = await ed25519.generate()
   const folder = await mkdtemp(join(tmpdir(), 'taijitu-upstream-'))
   const data = join(folder, 'data')
-  const door = join(data, 'taijitu.sock')
   const port = await freePort()
   const url = `http://localhost:${port}`
-  const log = await open(join(folder, 'log'), 'w')
-  const [program, ...words] = COMMAND
-  const child = spawn(program, words, {
-    cwd: folder,
-    stdio: ['ignore', log.fd, log.fd],
-    env: {
-      ...process.env,
-      TAIJITU_DATA: data,
-      TAIJITU_DID: did,
-      TAIJITU_KEY: ed25519.format(key),
-      TAIJITU_PORT: String(port),
-      TAIJITU_PROVISION: 'closed',
-      TAIJITU_BLOB_SIZE_MAX: String(UPLOAD_SIZE_MAX),
-      TAIJITU_TESTING: '1',
-      ...settings,
+  const { pid } = await request({
+    start: {
+      folder,
+      settings: {
+        TAIJITU_BLOB_SIZE_MAX: String(UPLOAD_SIZE_MAX),
+        TAIJITU_DATA: data,
+        TAIJITU_DID: did,
+        TAIJITU_KEY: ed25519.format(key),
+        TAIJITU_PORT: String(port),
+        TAIJITU_PROVISION: 'closed',
+        TAIJITU_TESTING: '1',
+        ...settings,
+      },
     },
   })
-  alive.add(child)
   const stop = async () => {
-    await end(child)
-    await log.close()
+    const { code } = await request({ stop: pid })
+    const said = await readFile(join(folder, 'log'), 'utf8')
     await rm(folder, { recursive: true })
+    if (code !== 0) throw new Error(`the service exited with ${code}:\n${said}`)
   }
-  if (await answers(url, child)) return { url, signer: key.withDID(did), door, stop }
-  const said = await readFile(join(folder, 'log'), 'utf8')
-  await stop()
-  throw new Error(`the service did not start:\n${said}`)
+  if (!(await answers(url))) {
+    await stop()
+    throw new Error('the service did not start')
+  }
+  return { url, signer: key.withDID(did), door: join(data, 'taijitu.sock'), stop }
 }
 
-/** Bytes; a test asks for one more than the service was told to take. */
-export const UPLOAD_SIZE_MAX = 5_000_000_000
+const host = spawn(PYTHON, [fileURLToPath(new URL('services.py', import.meta.url))], {
+  stdio: ['pipe', 'pipe', 'inherit'],
+})
+const answered = createInterface({ input: host.stdout })[Symbol.asyncIterator]()
 
-const end = async (child) => {
-  if (child.exitCode === null && child.signalCode === null) {
-    child.kill('SIGTERM')
-    await once(child, 'exit')
-  }
-  alive.delete(child)
+/** Answers come in the order of the requests. */
+let last = Promise.resolve()
+
+const request = (what) => {
+  last = last.then(() => exchange(what))
+  return last
 }
 
-const answers = async (url, child) => {
+const exchange = async (what) => {
+  host.stdin.write(`${JSON.stringify(what)}\n`)
+  const { value, done } = await answered.next()
+  if (done) throw new Error('whoever starts the services is gone')
+  return JSON.parse(value)
+}
+
+const answers = async (url) => {
   const deadline = performance.now() + START_MS_MAX
-  while (child.exitCode === null && performance.now() < deadline) {
+  while (performance.now() < deadline) {
     const health = await fetch(`${url}/health`).catch(() => undefined)
     if (health?.ok) return true
     await new Promise((done) => setTimeout(done, POLL_MS))

@@ -71,5 +71,4 @@ export const target = {
     if (!server.listening) await once(server, 'listening')
     return urlOf(server) + RECEIPT
   },
-  stop: async () => {},
 }

@@ -51,6 +51,30 @@ def test_an_upstream_suite_passes_against_its_own_server_behind_http(
     assert differences(expected("theirs", suite), run(suite, "theirs", tmp_path)) == []
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "sentence"),
+    [
+        ({"one": "passed", "two": "failed", "three": "failed"}, "fails and is not listed: three"),
+        ({"one": "passed", "two": "passed", "three": "passed"}, "is listed, but passed: two"),
+        ({"one": "passed", "three": "passed", "4": "passed"}, "is listed, but does not exist: two"),
+        ({"one": "skipped", "two": "failed", "three": "passed"}, "skips itself: one"),
+        ({"one": "passed", "two": "failed"}, "1 of 3 tests did not run"),
+    ],
+)
+def test_a_run_that_differs_from_the_list_is_told_in_one_sentence(
+    outcomes: dict[str, str], sentence: str
+) -> None:
+    results = {name: {"outcome": each, "error": "no"} for name, each in outcomes.items()}
+    [told] = differences(Expected(3, {"two": "because"}), results)
+    assert told.startswith(sentence)
+
+
+def test_a_run_as_the_list_says_has_no_differences() -> None:
+    failed = {"outcome": "failed", "error": "no"}
+    results = {"one": {"outcome": "passed"}, "two": failed, "three": {"outcome": "passed"}}
+    assert differences(Expected(3, {"two": "because"}), results) == []
+
+
 def expected(target: str, suite: str) -> Expected:
     """What `expected.toml` says. No test may be listed twice."""
     lists = tomllib.loads((UPSTREAM / "expected.toml").read_text(encoding="utf-8"))

@@ -3,6 +3,9 @@
 
 const TEST_SECONDS_MAX = 30
 
+/** Makes an invocation twice and means it to be one: so it is within a second, as expiry counts. */
+const WITHIN_A_SECOND = /invocation idempotence$/
+
 const tests = []
 let group = { path: [], before: [], after: [] }
 
@@ -43,12 +46,15 @@ export const run = async (wanted, tell) => {
 
 const outcome = async (test) => {
   if (!test.body) return { outcome: 'skipped', ms: 0 }
+  if (WITHIN_A_SECOND.test(test.name)) await nextSecond()
   const began = performance.now()
   const error = await failure(test)
   const ms = Math.round(performance.now() - began)
   if (error === undefined) return { outcome: 'passed', ms }
   return { outcome: 'failed', ms, error: text(error) }
 }
+
+const nextSecond = () => new Promise((done) => setTimeout(done, 1000 - (Date.now() % 1000)))
 
 const failure = async ({ before, after, body }) => {
   try {

@@ -14,7 +14,7 @@ import { Delegation, invoke } from '@ucanto/core'
 import * as CAR from '@ucanto/transport/car'
 import { base58btc } from 'multiformats/bases/base58'
 
-/** Whom spaces are provisioned for where a test names no account. */
+/** Whom spaces are provisioned for: most tests name nobody, the rest what cannot be an account. */
 const SOMEONE = 'did:mailto:example.com:someone'
 
 /** Mail that was not sent by then is not sent. */
@@ -77,8 +77,8 @@ export const stores = ({ url, signer, door }, connection) => {
       query: (ucans) => get('revocations', Object.keys(ucans).map((ucan) => ['ucan', ucan])),
     },
     provisionsStorage: {
-      put: async ({ consumer, provider, customer = SOMEONE }) =>
-        perform('provider/add', customer, { provider, consumer }, await session(signer, customer)),
+      put: async ({ consumer, provider }) =>
+        perform('provider/add', SOMEONE, { provider, consumer }, await session(signer, SOMEONE)),
     },
     plansStorage: {
       initialize: (account, _billing, product) => operate(door, 'plan', { account, product }),

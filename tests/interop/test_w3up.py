@@ -43,3 +43,16 @@ def test_a_car_of_32_mebibytes_comes_back_as_it_was(service: Service) -> None:
 
 def test_each_space_lists_its_own_cars_only(service: Service) -> None:
     assert run_scenario("w3up.mjs", "spaces", service) == {"inOne": 1, "inTwo": 0}
+
+
+def test_a_blob_is_put_accepted_at_a_place_and_removed(service: Service) -> None:
+    facts = run_scenario("w3up.mjs", "blob", service)
+    assert facts["audience"] == facts["space"]
+    assert facts["claimed"]
+    assert (facts["status"], facts["identical"]) == (200, True)
+    assert facts["listed"] == [[True, 1000]]
+    assert (facts["removed"], facts["after"]) == ({"size": 1000}, 0)
+
+
+def test_a_blob_that_is_stored_already_is_not_sent_again(service: Service) -> None:
+    assert run_scenario("w3up.mjs", "blobAgain", service) == {"uploads": 1, "same": True}

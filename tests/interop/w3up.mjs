@@ -1,5 +1,6 @@
 // The published client, used as its users use it: an agent, a space, a CAR in and out again.
 
+import { randomBytes } from 'node:crypto'
 import * as UcantoClient from '@ucanto/client'
 import * as DID from '@ipld/dag-ucan/did'
 import { CAR, HTTP } from '@ucanto/transport'
@@ -73,6 +74,49 @@ const large = async (url, did) => {
   return { back: await fetchBack(url, car) }
 }
 
+/** Some bytes through the other door: put, concluded, accepted, listed, removed. */
+const blob = async (url, did) => {
+  const { client, space } = await connect(url, did)
+  const bytes = randomBytes(1000)
+  const { digest, multihash, site } = await added(client, bytes)
+  const [claim] = site.capabilities
+  const back = await fetch(claim.nb.location[0])
+  const list = await client.capability.blob.list()
+  const removed = await client.capability.blob.remove(multihash)
+  const after = await client.capability.blob.list({ nonce: 'after the removal' })
+  return {
+    space: space.did(),
+    audience: site.audience.did(),
+    claimed: Buffer.from(claim.nb.content.digest).equals(Buffer.from(digest)),
+    status: back.status,
+    identical: Buffer.from(await back.arrayBuffer()).equals(bytes),
+    listed: list.results.map((each) => [Buffer.from(each.blob.digest).equals(Buffer.from(digest)), each.blob.size]),
+    removed: removed.ok,
+    after: after.size,
+  }
+}
+
+/** The same bytes twice by one client: the second time nothing is sent. */
+const blobAgain = async (url, did) => {
+  const { client } = await connect(url, did)
+  const bytes = randomBytes(1000)
+  let uploads = 0
+  const counting = (input, init) => {
+    uploads += init?.method === 'PUT' ? 1 : 0
+    return fetch(input, init)
+  }
+  const first = await added(client, bytes, { fetch: counting, nonce: 'first' })
+  const second = await added(client, bytes, { fetch: counting, nonce: 'second' })
+  const places = [first, second].map((each) => each.site.capabilities[0].nb.location[0])
+  return { uploads, same: places[0] === places[1] }
+}
+
+/** Adds a blob; answers its digest and the commitment that says where it is. */
+const added = async (client, bytes, options) => {
+  const { digest: multihash, site } = await client.capability.blob.add(new Blob([bytes]), options)
+  return { multihash, digest: multihash.bytes, site }
+}
+
 /** Two spaces of one agent see their own CARs only. */
 const spaces = async (url, did) => {
   const { client, space: one } = await connect(url, did)
@@ -87,4 +131,4 @@ const spaces = async (url, did) => {
   return { inOne: inOne.size, inTwo: inTwo.size }
 }
 
-await main({ store, again, large, spaces })
+await main({ store, again, large, spaces, blob, blobAgain })

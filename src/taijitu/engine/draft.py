@@ -223,8 +223,11 @@ class Draft:
     def testify(self, before: State, transition: codec.Transition) -> None:
         """Keep the promises that a transition keeps."""
         testimony = self.witness(before, transition)
-        if testimony is None:
-            return
+        if testimony is not None:
+            self.give(testimony)
+
+    def give(self, testimony: Testimony) -> None:
+        """Let receipts become true with this transaction; those that were given before stand."""
         self.blocks.update(testimony.blocks)
         for task, receipt in testimony.receipts.items():
             if task not in self.receipts and self.source.receipt(task) is None:

@@ -17,7 +17,7 @@ from taijitu.engine.cell import (
     path_text,
 )
 from taijitu.engine.clock import Clock
-from taijitu.engine.draft import Draft, Unread, Witness, nobody
+from taijitu.engine.draft import Draft, Testimony, Unread, Witness, nobody
 from taijitu.engine.group import Committer, Group
 from taijitu.engine.newest import Newest
 from taijitu.engine.storage import Batch, Deferral, Storage, TaskKey
@@ -48,9 +48,11 @@ class Outcome(Record):
 
 
 class Concluded(NamedTuple):
-    """The receipt of an invocation, and the blocks that it mentions."""
+    """The receipt of an invocation, and what else becomes true with it: receipts of tasks that it
+    names and that are over, and the blocks that all of them mention."""
 
     receipt: bytes
+    tasks: Mapping[Link, bytes] = MappingProxyType({})
     blocks: Mapping[Link, bytes] = MappingProxyType({})
 
 
@@ -277,7 +279,7 @@ def keep(draft: Draft, cause: Link, concluded: Concluded | None) -> bytes | None
     if concluded is None:
         return None
     draft.receipts[cause] = concluded.receipt
-    draft.blocks.update(concluded.blocks)
+    draft.give(Testimony(concluded.tasks, concluded.blocks))
     return concluded.receipt
 
 

@@ -20,6 +20,9 @@ from taijitu.machines.world import Alarm, Presign, Sleep, Stat, Upload
 ACTIVE_MS_MAX = 60_000
 """How long an entry may look for room and bytes before it gives up."""
 
+FACES_MAX = 16
+"""How often a face may stand in one entry."""
+
 FaceName = Literal["store", "blob"]
 
 
@@ -321,9 +324,10 @@ def begin(add: Add, number: int) -> Step[AnyState]:
 
 
 def renew(state: Receiving, add: Add) -> Step[AnyState]:
-    """The URL is about to die: ask for another, for the same attempt and the same room."""
+    """The URL is about to die: ask for another, for the same attempt and the same room. Whoever
+    asked before still waits for the bytes, so a face may stand here twice."""
     deadline = add.at + ACTIVE_MS_MAX
-    active = Active(state.attempt, joined(state.faces, add), deadline, state.closes)
+    active = Active(state.attempt, asked_again(state.faces, add), deadline, state.closes)
     return become(active, *place(state.attempt, deadline))
 
 
@@ -360,6 +364,14 @@ def joined(faces: tuple[Face, ...], add: Add) -> tuple[Face, ...]:
     return faces if held else (*faces, face_of(add))
 
 
+def asked_again(faces: tuple[Face, ...], add: Add) -> tuple[Face, ...]:
+    """The faces with another of this name. Of too many the first but one is let go."""
+    same = [face for face in faces if face.name == add.face]
+    if len(same) >= FACES_MAX:
+        faces = tuple([face for face in faces if face is not same[1]])
+    return (*faces, face_of(add))
+
+
 def face_of(add: Add) -> Face:
     return Face(add.face, add.invocation, add.at, add.origin)
 
@@ -384,7 +396,8 @@ def lists(state: AnyState) -> tuple[str, ...]:
     """Each face lists what came in through it, from allocation on, until it failed or left."""
     match state:
         case Active(attempt, faces) | Receiving(attempt, faces) | Stored(attempt, faces):
-            return tuple(list_of(attempt.space, face.name) for face in faces)
+            names = [list_of(attempt.space, face.name) for face in faces]
+            return tuple(dict.fromkeys(names))
         case _:
             return ()
 

@@ -58,7 +58,7 @@ class Durable:
             if outcome is None:
                 return None
             issued = Recorded(issue(self.signer, cause, outcome), outcome.blocks)
-            return Concluded(issued.receipt.data, issued.blocks)
+            return Concluded(issued.receipt.data, outcome.tasks, outcome.blocks)
 
         until = engine.now() + ANSWER_MS_MAX
         done = await engine.transact(path, message, cause=cause, conclude=conclude)

@@ -88,6 +88,8 @@ class Ok(Record, eq=False):
     join: Link | None = None
     blocks: Mapping[Link, bytes] = NOTHING
     """Blocks that must travel with the receipt: the tasks and whatever they mention."""
+    tasks: Mapping[Link, bytes] = NOTHING
+    """Receipts of those tasks that are over already."""
 
 
 class Error(Record, eq=False):
@@ -99,6 +101,7 @@ class Error(Record, eq=False):
     fork: tuple[Link, ...] = ()
     join: Link | None = None
     blocks: Mapping[Link, bytes] = NOTHING
+    tasks: Mapping[Link, bytes] = NOTHING
 
 
 class Recorded(Record, eq=False):

@@ -1,16 +1,14 @@
 """`store/*`: CARs of a space, by their links. Capability in, message to the entry, answer out."""
 
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
 from taijitu.ipld import multibase
 from taijitu.ipld.cid import CAR, SHA2_256, Link, link_with
 from taijitu.kernel import receipt as kernel
 from taijitu.kernel.machine import State
 from taijitu.machines import entry
-from taijitu.machines.entry import Add, Attempt, Face, Remove, entry_at, list_of
+from taijitu.machines.entry import Add, Attempt, Remove, entry_at, list_of
 from taijitu.protocols.capabilities import (
     STORE_ADD,
     STORE_GET,
@@ -22,13 +20,9 @@ from taijitu.protocols.capabilities import (
     StoreRemove,
 )
 from taijitu.protocols.durable import Durable
+from taijitu.protocols.entries import held, iso, name_of, page
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
 from taijitu.protocols.spaces import Spaces
-
-LIST_SIZE, LIST_SIZE_MAX = 20, 1000
-"""How many items a page holds if nothing is said, and at most."""
-
-CURSOR_MAX: Final = 2**63 - 1
 
 
 class Store:
@@ -57,7 +51,7 @@ class Store:
             return Error("Error", f"{nb.link} is not named by a sha2-256 hash, as a CAR has to be")
         if (refused := await self.spaces.admit(space)) is not None:
             return refused
-        name = name_of(nb.link)
+        name = name_of(nb.link.multihash)
         message = Add(
             at=self.engine.now(),
             invocation=invocation.link,
@@ -78,37 +72,16 @@ class Store:
         space, link = invocation.resource, invocation.nb.link
         if link is None:
             return Error("Error", "nb.link must be set")
-        head = await self.engine.read(entry_at(space, name_of(link)))
-        face, attempt = held(head.state)
-        if face is None or attempt is None:
-            return not_found(space, link)
-        return Ok(item(face, attempt))
+        head = await self.engine.read(entry_at(space, name_of(link.multihash)))
+        found = shown(head.state)
+        return not_found(space, link) if found is None else Ok(found)
 
     async def list(self, invocation: Invocation[Page]) -> Outcome:
         """A page of the CARs of the space, the newest first."""
-        nb = invocation.nb
-        size = min(LIST_SIZE if nb.size is None else nb.size, LIST_SIZE_MAX)
-        position = position_in(nb.cursor)
-        if isinstance(position, Error):
-            return position
-        if nb.pre and position is None:
-            return Ok({"size": 0, "results": []})
-        await self.engine.settled()
-        where = {"newer_than" if nb.pre else "older_than": position}
-        page = await self.engine.storage.listing(
-            list_of(invocation.resource, "store"), **where, limit=size
+        nb, name = invocation.nb, list_of(invocation.resource, "store")
+        return await page(
+            self.engine, name, shown, cursor=nb.cursor, size=nb.size, pre=bool(nb.pre)
         )
-        results: list[dict[str, object]] = []
-        for _, row in page:
-            head, _ = read_head(self.engine.machines, row)
-            face, attempt = held(head.state)
-            if face is not None and attempt is not None:
-                results.append(item(face, attempt))
-        if not results:
-            return Ok({"size": 0, "results": []})
-        before, after = str(page[0][0]), str(page[-1][0])
-        cursor = {"cursor": after, "after": after, "before": before}
-        return Ok({"size": len(results), **cursor, "results": results})
 
     async def remove(self, invocation: Invocation[StoreRemove]) -> Outcome:
         """Let go of a CAR. Its bytes go once no space holds them."""
@@ -119,7 +92,7 @@ class Store:
                 return not_found(space, link)
             return Ok({"size": reply.value["size"]})
 
-        path = entry_at(space, name_of(link))
+        path = entry_at(space, name_of(link.multihash))
         return await self.durable.carry_out(invocation, path, Remove(self.engine.now()), answer)
 
 
@@ -165,49 +138,24 @@ def allocated(attempt: Attempt, invocation: Link) -> int:
     return attempt.size if attempt.id == invocation else 0
 
 
-def held(state: State) -> tuple[Face, Attempt] | tuple[None, None]:
+def shown(state: State) -> dict[str, object] | None:
     """The entry as this face shows it, if it does."""
-    match state:
-        case (
-            entry.Active(attempt, faces)
-            | entry.Receiving(attempt, faces)
-            | entry.Stored(attempt, faces)
-        ):
-            for face in faces:
-                if face.name == "store":
-                    return face, attempt
-            return None, None
-        case _:
-            return None, None
-
-
-def item(face: Face, attempt: Attempt) -> dict[str, object]:
-    since = datetime.fromtimestamp(face.since / 1000, UTC)
+    found = held(state, "store")
+    if found is None:
+        return None
+    face, attempt = found
     origin = {} if face.origin is None else {"origin": face.origin}
     return {
         "link": link_with(multibase.decode(attempt.multihash), CAR),
         "size": attempt.size,
         **origin,
-        "insertedAt": since.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "insertedAt": iso(face.since),
     }
-
-
-def position_in(cursor: str | None) -> int | Error | None:
-    if cursor is None:
-        return None
-    if cursor.isascii() and cursor.isdecimal() and len(cursor) < 20 and int(cursor) < CURSOR_MAX:
-        return int(cursor)
-    return Error("Error", f"{cursor[:40]!r} is not a cursor of this list")
 
 
 def not_found(space: str, link: Link) -> Error:
     fields = {"space": space, "link": {"/": str(link)}}
     return Error("StoreItemNotFound", f"{link} not found in {space}", fields)
-
-
-def name_of(link: Link) -> str:
-    """The name of some bytes among machines: their multihash in base58btc."""
-    return multibase.encode(multibase.BASE58BTC, link.multihash)
 
 
 def too_large(size_max: int) -> str:

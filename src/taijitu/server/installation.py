@@ -16,16 +16,20 @@ import structlog
 from taijitu.actors import actors
 from taijitu.actors.audit import Audit
 from taijitu.buckets.disk import DiskBucket
+from taijitu.buckets.names import path_of
 from taijitu.buckets.presign import Presigner
 from taijitu.engine.clock import SystemClock
 from taijitu.engine.dispatch import Dispatcher
 from taijitu.engine.engine import Engine
 from taijitu.engine.storage import TaskRow
+from taijitu.ipld import multibase
 from taijitu.kernel.effect import Path as CellPath
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.machine import State
 from taijitu.machines import MACHINES
 from taijitu.machines.world import Alarm
+from taijitu.protocols.promises import Promises
+from taijitu.protocols.settled import Settling
 from taijitu.protocols.spaces import Spaces
 from taijitu.server import folder, identity
 from taijitu.server.config import Config
@@ -55,11 +59,16 @@ class Installation:
         self.bucket = bucket
         acting = actors(bucket, self._read, self._now, tell)
         self.clock = SystemClock()
-        self.engine = Engine(storage, MACHINES, acting, self.clock)
+        self.settling = Settling(Promises(signer), self._location)
+        self.engine = Engine(storage, MACHINES, acting, self.clock, self.settling.witness())
         self.dispatcher = Dispatcher(self.engine, report)
         self.spaces = Spaces(
             self.engine, config.space_capacity if config.provision == "open" else None
         )
+
+    async def hint(self, multihash: bytes) -> None:
+        """Some bytes may have come: returns once somebody has looked."""
+        await self.dispatcher.hint(multibase.encode(multibase.BASE58BTC, multihash))
 
     async def work(self) -> None:
         """Carry out tasks, audit and tidy, until cancelled."""
@@ -94,6 +103,9 @@ class Installation:
 
     def _now(self) -> int:
         return self.clock.now()
+
+    def _location(self, multihash: bytes) -> str:
+        return self.config.public_url + path_of(multihash)
 
 
 FIELDS: Final = ("objects", "entries", "swept", "lost")

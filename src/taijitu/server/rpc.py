@@ -11,6 +11,8 @@ from taijitu import __version__
 from taijitu.engine.clock import wall_ms
 from taijitu.ipld.cid import InvalidLink, Link
 from taijitu.protocols import execution
+from taijitu.protocols.blob import Blobs
+from taijitu.protocols.conclude import Conclusions
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Executed, MalformedInvocation, NotReady, Service
 from taijitu.protocols.fairness import Turns
@@ -75,11 +77,20 @@ def service(installation: Installation, durable: Durable) -> Service:
     """Who answers for what."""
     signer, config = installation.signer, installation.config
     store = Store(durable, installation.spaces, config.blob_size_max)
+    settling, size_max = installation.settling, config.blob_size_max
     info = SpaceInfo(installation.spaces, signer.did)
+    families = (
+        store,
+        Blobs(durable, installation.spaces, settling, size_max),
+        Conclusions(installation.engine, installation.hint),
+        info,
+    )
     return Service(
         signer=signer,
         authority=Authority(signer.did, signer.key_did),
-        providers=execution.providers(*store.providers(), *info.providers()),
+        providers=execution.providers(
+            *(each for family in families for each in family.providers())
+        ),
         # When something is valid is said in the time of others: what the machine's clock shows now.
         clock=lambda: wall_ms() // 1000,
         recorded=durable.recorded,

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Final
 
 from taijitu.engine.engine import Engine
-from taijitu.ipld import multibase
 from taijitu.kernel.failures import Fault
 from taijitu.machines.ledger import ledger_at
 from taijitu.server import listen
@@ -72,14 +71,11 @@ def application(installation: Installation, meter: Meter) -> App:
     rpc = Rpc(installation)
     presigner = bucket.presigner
 
-    async def hint(multihash: bytes) -> None:
-        await installation.dispatcher.hint(multibase.encode("z", multihash))
-
     doors = Doors(
         rpc=rpc.message,
         receipt=rpc.receipt,
         trouble=lambda: trouble(installation.engine),
-        uploads=Uploads(bucket, presigner, hint, installation.clock.now),
+        uploads=Uploads(bucket, presigner, installation.hint, installation.clock.now),
         downloads=Downloads(bucket, presigner, config.read, installation.clock.now),
     )
     return App(about(installation), doors, meter)

@@ -1,0 +1,75 @@
+"""What the two faces of an entry share: `store/*` shows CARs by their links, `space/blob/*` any
+bytes by their multihash; the machine behind both is one."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from taijitu.engine.cell import read_head
+from taijitu.engine.engine import Engine
+from taijitu.ipld import multibase
+from taijitu.kernel.machine import State
+from taijitu.machines.entry import Active, Attempt, Face, FaceName, Receiving, Stored
+from taijitu.protocols.execution import Error, Ok, Outcome
+
+LIST_SIZE, LIST_SIZE_MAX = 20, 1000
+"""How many items a page holds if nothing is said, and at most."""
+
+CURSOR_MAX: Final = 2**63 - 1
+
+Show = Callable[[State], Mapping[str, object] | None]
+"""A state as its list shows it, if it does."""
+
+
+def held(state: State, name: FaceName) -> tuple[Face, Attempt] | None:
+    """The entry as one face shows it, if it does."""
+    if isinstance(state, Active | Receiving | Stored):
+        for face in state.faces:
+            if face.name == name:
+                return face, state.attempt
+    return None
+
+
+def name_of(multihash: bytes) -> str:
+    """The name of some bytes among machines: their multihash in base58btc."""
+    return multibase.encode(multibase.BASE58BTC, multihash)
+
+
+def iso(ms: int) -> str:
+    """A time in ms since 1970 as JavaScript prints it: `2026-01-01T00:00:00.000Z`."""
+    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+async def page(
+    engine: Engine, name: str, show: Show, *, cursor: str | None, size: int | None, pre: bool
+) -> Outcome:
+    """A page of a list, the newest first: `size` items at most, older than the cursor or (`pre`)
+    newer."""
+    limit = min(LIST_SIZE if size is None else size, LIST_SIZE_MAX)
+    position = position_in(cursor)
+    if isinstance(position, Error):
+        return position
+    if pre and position is None:
+        return Ok({"size": 0, "results": []})
+    await engine.settled()
+    where = {"newer_than" if pre else "older_than": position}
+    rows = await engine.storage.listing(name, **where, limit=limit)
+    results = [
+        item
+        for _, row in rows
+        if (item := show(read_head(engine.machines, row)[0].state)) is not None
+    ]
+    if not results:
+        return Ok({"size": 0, "results": []})
+    before, after = str(rows[0][0]), str(rows[-1][0])
+    ends = {"cursor": after, "after": after, "before": before}
+    return Ok({"size": len(results), **ends, "results": results})
+
+
+def position_in(cursor: str | None) -> int | Error | None:
+    if cursor is None:
+        return None
+    if cursor.isascii() and cursor.isdecimal() and len(cursor) < 20 and int(cursor) < CURSOR_MAX:
+        return int(cursor)
+    return Error("Error", f"{cursor[:40]!r} is not a cursor of this list")

@@ -19,6 +19,7 @@ from taijitu.ipld import car, dagcbor, multibase, varint
 from taijitu.ipld.cid import RAW, InvalidLink, Link, link_to
 from taijitu.protocols import execution
 from taijitu.protocols.capabilities import ALL
+from taijitu.protocols.entries import position_in
 from taijitu.protocols.execution import (
     Error,
     Invocation,
@@ -27,7 +28,6 @@ from taijitu.protocols.execution import (
     Outcome,
     Provider,
 )
-from taijitu.protocols.store import position_in
 from taijitu.server import ranges, settings
 from taijitu.server.settings import BadSetting
 from taijitu.ucan import archive, bundle, principal, receipt, signature

@@ -7,8 +7,9 @@ from taijitu.machines.allocation import ALLOCATION
 from taijitu.machines.blob import BLOB
 from taijitu.machines.entry import ENTRY
 from taijitu.machines.ledger import LEDGER
+from taijitu.machines.upload import UPLOAD
 
 MACHINES: Mapping[str, Machine] = {
-    machine.name: machine for machine in (ENTRY, ALLOCATION, LEDGER, BLOB)
+    machine.name: machine for machine in (ENTRY, ALLOCATION, LEDGER, BLOB, UPLOAD)
 }
 """Every machine of the service, by name."""

@@ -149,7 +149,7 @@ UPLOAD_SHARD_LIST: Final = Ability(
 
 SPACE_INFO: Final = Ability(
     "space/info",
-    space_did,
+    did,
     NONE,
     equal_with,
     sources=(STORE_ADD, STORE_LIST, STORE_REMOVE, UPLOAD_ADD, UPLOAD_LIST, UPLOAD_REMOVE),

@@ -1,12 +1,13 @@
 """What the two faces of an entry share: `store/*` shows CARs by their links, `space/blob/*` any
 bytes by their multihash; the machine behind both is one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
+from taijitu.engine.storage import HeadRow, Storage
 from taijitu.ipld import multibase
 from taijitu.kernel.machine import State
 from taijitu.machines.entry import Active, Attempt, Face, FaceName, Receiving, Stored
@@ -14,6 +15,11 @@ from taijitu.protocols.execution import Error, Ok, Outcome
 
 LIST_SIZE, LIST_SIZE_MAX = 20, 1000
 """How many items a page holds if nothing is said, and at most."""
+
+PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Bytes of the states (with the messages that led to them) that a page is made of."""
+
+ROWS_AT_ONCE: Final = 50
 
 CURSOR_MAX: Final = 2**63 - 1
 
@@ -45,7 +51,7 @@ async def page(
     engine: Engine, name: str, show: Show, *, cursor: str | None, size: int | None, pre: bool
 ) -> Outcome:
     """A page of a list, the newest first: `size` items at most, older than the cursor or (`pre`)
-    newer."""
+    newer. It is shorter where its items are large."""
     limit = min(LIST_SIZE if size is None else size, LIST_SIZE_MAX)
     position = position_in(cursor)
     if isinstance(position, Error):
@@ -53,8 +59,7 @@ async def page(
     if pre and position is None:
         return Ok({"size": 0, "results": []})
     await engine.settled()
-    where = {"newer_than" if pre else "older_than": position}
-    rows = await engine.storage.listing(name, **where, limit=limit)
+    rows = await rows_of(engine.storage, name, position, limit, pre)
     results = [
         item
         for _, row in rows
@@ -65,6 +70,27 @@ async def page(
     before, after = str(rows[0][0]), str(rows[-1][0])
     ends = {"cursor": after, "after": after, "before": before}
     return Ok({"size": len(results), **ends, "results": results})
+
+
+async def rows_of(
+    storage: Storage, name: str, position: int | None, limit: int, pre: bool
+) -> Sequence[tuple[int, HeadRow]]:
+    """The members of a list next to a position, a handful at a time: at most `limit`, and no more
+    bytes than a page may have, but at least one."""
+    found: list[tuple[int, HeadRow]] = []
+    room = PAGE_BYTES_MAX
+    while (wanted := min(limit - len(found), ROWS_AT_ONCE)) > 0:
+        where = {"newer_than" if pre else "older_than": position}
+        rows = await storage.listing(name, **where, limit=wanted)
+        for each in reversed(rows) if pre else rows:
+            room -= len(each[1].block)
+            if room < 0 and found:
+                return found[::-1] if pre else found
+            found.append(each)
+        if len(rows) < wanted:
+            break
+        position = found[-1][0]
+    return found[::-1] if pre else found
 
 
 def position_in(cursor: str | None) -> int | Error | None:

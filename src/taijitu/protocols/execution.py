@@ -80,9 +80,9 @@ class Invocation(Record, Generic[N], eq=False):
 
 
 class Ok(Record, eq=False):
-    """The request was carried out."""
+    """The request was carried out. `value` is a map for all but `console/log`."""
 
-    value: Mapping[str, object]
+    value: Any
     fork: tuple[Link, ...] = ()
     """Tasks that follow from it."""
     join: Link | None = None
@@ -310,7 +310,7 @@ def issue(signer: Signer, ran: Link, outcome: Ok | Error) -> Receipt:
 
 def _out(outcome: Ok | Error) -> dict[str, object]:
     if isinstance(outcome, Ok):
-        return {"ok": dict(outcome.value)}
+        return {"ok": outcome.value}
     return {"error": {**outcome.fields, "name": outcome.name, "message": outcome.message}}
 
 

@@ -19,6 +19,8 @@ class SpaceInfo:
 
     async def info(self, invocation: Invocation[Any]) -> Outcome:
         space = invocation.resource
+        if not space.startswith("did:key:"):
+            return Error("SpaceUnknown", "can only get info for did:key spaces")
         if not await self.spaces.serves(space):
             return Error("SpaceUnknown", "Space not found.")
         return Ok({"did": space, "providers": [self.provider]})

@@ -13,11 +13,14 @@ from taijitu.ipld.cid import InvalidLink, Link
 from taijitu.protocols import execution
 from taijitu.protocols.blob import Blobs
 from taijitu.protocols.conclude import Conclusions
+from taijitu.protocols.console import Console
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Executed, MalformedInvocation, NotReady, Service
 from taijitu.protocols.fairness import Turns
+from taijitu.protocols.inspect import Inspection
 from taijitu.protocols.space import SpaceInfo
 from taijitu.protocols.store import Store
+from taijitu.protocols.upload import Uploads
 from taijitu.server import logs
 from taijitu.server.about import About
 from taijitu.server.http import HttpAnswer, sentence
@@ -84,6 +87,9 @@ def service(installation: Installation, durable: Durable) -> Service:
         Blobs(durable, installation.spaces, settling, size_max),
         Conclusions(installation.engine, installation.hint),
         info,
+        Uploads(durable, installation.spaces),
+        Inspection(installation.engine, installation.spaces, signer.did),
+        Console(),
     )
     return Service(
         signer=signer,

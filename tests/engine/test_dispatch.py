@@ -15,7 +15,7 @@ from taijitu.kernel.receipt import Ok, Receipt
 from taijitu.machines import entry
 from taijitu.storage.memory import MemoryStorage
 from taijitu.testing.engine_contract import Flaky
-from taijitu.testing.world import SimulatedWorld, name_of
+from taijitu.testing.world import GRACE_MS, WINDOW_MS, SimulatedWorld, name_of
 
 CAR = b"twenty bytes of car!"
 
@@ -99,6 +99,28 @@ async def test_after_a_start_no_more_is_looked_at_at_once_than_allowed() -> None
         actor.may_answer.set()
         await again.quiet()
         assert actor.runs == 3 * RUNNING_MAX
+
+
+async def test_what_a_bug_has_parked_is_tried_again_after_a_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = SimulatedWorld()
+    async with first.running():
+        await first.provision("alice", 10_000)
+        await first.add("alice", CAR)
+
+        async def mistaken(_: Assignment) -> Receipt | None:
+            raise TypeError("a mistake of ours")
+
+        monkeypatch.setattr(first.engine.actors["task/sleep"], "run", mistaken)
+        await first.pass_time(WINDOW_MS + GRACE_MS + 1)
+        parked = [row for row in await first.storage.open_tasks() if row.trouble]
+        assert [row.ability for row in parked] == ["task/sleep"]
+        assert isinstance(await first.state("alice", CAR), entry.Receiving)
+    again = SimulatedWorld(first.storage, first.bucket, first.clock)
+    async with again.running():
+        await again.quiet()
+        assert isinstance(await again.state("alice", CAR), entry.Expired)
 
 
 class Unwell(MemoryStorage):

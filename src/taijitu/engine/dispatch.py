@@ -84,9 +84,15 @@ class Dispatcher:
             await asyncio.wait(looking)
 
     async def _look_again(self) -> None:
-        """Hints live in memory only: after a start, look at everything that waits for one."""
-        rows = await self.engine.storage.open_tasks()
-        self._hint_soon({row.about for row in rows if row.ready_at >= NEVER and row.about})
+        """After a start: hints live in memory only, so look at everything that waits for one. And
+        what a bug has parked is tried once more: this may be the program in which it is mended."""
+        rows = [row for row in await self.engine.storage.open_tasks() if row.ready_at >= NEVER]
+        self._hint_soon({row.about for row in rows if row.about})
+        now = self.engine.now()
+        for row in rows:
+            if not row.about:
+                again = Deferral(row.plan, row.number, now, row.tries, row.trouble)
+                await self._defer(again, row)
         self.has_looked = True
 
     async def _start_what_is_ready(self) -> None:

@@ -24,7 +24,7 @@ from taijitu.ucan.capability import Ability, equal_field
 from taijitu.ucan.schema import Fields, did, link
 
 SPACES_MAX: Final = 1_000
-"""How many spaces an answer names."""
+"""How many spaces an answer names. It says so if there are `more`."""
 
 SPACES_AT_ONCE: Final = 50
 """How many are looked at before everybody else has a turn."""
@@ -79,10 +79,13 @@ class Inspection:
         if invocation.resource != self.service:
             provider = invocation.resource
             return Error("UnknownProvider", f"Provider {provider} not found", {"did": provider})
-        return Ok({"spaces": await self.holders(cell, held)})
+        found = await self.holders(cell, held)
+        more = {"more": True} if len(found) > SPACES_MAX else {}
+        return Ok({"spaces": found[:SPACES_MAX], **more})
 
     async def holders(self, cell: Callable[[str], Path], held: Held) -> list[dict[str, str]]:
-        """The spaces that hold something in the cell that they have for it, ordered by DID."""
+        """The spaces that hold something in the cell that they have for it, ordered by DID: at
+        most one more than an answer names."""
         found: list[dict[str, str]] = []
         looked = 0
         await self.engine.settled()
@@ -91,7 +94,7 @@ class Inspection:
                 since = await self.since(cell(space.space), held)
                 if since is not None:
                     found.append({"did": space.space, "insertedAt": iso(since)})
-                if len(found) == SPACES_MAX:
+                if len(found) > SPACES_MAX:
                     return found
                 looked += 1
                 if looked % SPACES_AT_ONCE == 0:

@@ -302,6 +302,28 @@ def test_a_demo_that_is_stopped_leaves_nothing(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.parametrize("sign", ["has room", "Active", "Receiving", "Stored", "Absent", "wait"])
+def test_a_demo_that_was_killed_is_finished_by_the_next(
+    idle: Service, tmp_path: Path, sign: str
+) -> None:
+    folder = str(tmp_path / "demo")
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "taijitu", "demo", "--folder", folder],
+        env=idle.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    until(process.stdout, sign)
+    process.kill()
+    process.communicate()
+    ended = taijitu(idle, "demo", "--folder", folder)
+    assert (ended.code, ended.err) == (0, "")
+    assert ("A demo was killed here" in ended.out) == (sign != "has room")
+    assert "404: the bytes are gone" in ended.out
+    assert ended.out.endswith(f"What it has written stays in {folder}\n\n")
+
+
 def until(lines: Iterator[str], sign: str) -> None:
     """Read up to the line that shows it."""
     assert any(sign in line for line in lines), f"{sign} never came"

@@ -6,6 +6,7 @@ Law: no receipt is believed that the service did not sign.
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -49,16 +50,25 @@ class Asked(NamedTuple):
     receipt: Receipt
 
 
-class Agent:
-    """A new agent, to whom a new space delegates what it needs."""
+def signer_in(path: Path) -> Signer:
+    """The signer whose key a file holds; a new one, if there is no such file yet."""
+    with suppress(FileNotFoundError):
+        return Signer.parse(path.read_text().strip())
+    signer = Signer.from_seed(os.urandom(SEED_SIZE))
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"{signer.format()}\n")
+    return signer
 
-    def __init__(self, url: str, did: str, key: str) -> None:
+
+class Agent:
+    """An agent, to whom a space delegates what it needs; the keys of both lie in a folder."""
+
+    def __init__(self, url: str, did: str, key: str, folder: Path) -> None:
         """`key` is the `did:key` with which the service `did` signs."""
         self.url = url
         self.did = did
         self.key = key
-        self.signer = Signer.from_seed(os.urandom(SEED_SIZE))
-        owner = Signer.from_seed(os.urandom(SEED_SIZE))
+        self.signer, owner = signer_in(folder / "agent.key"), signer_in(folder / "space.key")
         self.space = owner.did
         self.proof = delegate(
             owner,

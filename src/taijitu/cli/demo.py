@@ -29,36 +29,57 @@ WINDOW_MAX: Final = 604_800
 """Seconds that an upload URL can live."""
 
 
-def demo(file: Path | None = None, /) -> None:
+def demo(file: Path | None = None, /, *, folder: Path | None = None) -> None:
     """Watch one file go through the whole machine, step by step.
 
     Starts a service on a temporary folder and a free port, opens a space, stores the file, gets it
-    back and removes it again. Nothing is left running, and no file is left.
+    back and removes it again. Nothing is left running, and no file is left. Kill it (kill -9) at
+    any moment: with the folder that it names, the next demo finishes what this one began.
 
     Parameters
     ----------
     file
         The file to store. Without one: a small CAR, made up.
+    folder
+        Where everything is kept, and stays. Without one: a temporary folder.
     """
     with ended_by_signals():
         try:
-            perform(file)
+            if folder is None:
+                perform_and_tidy(file)
+            else:
+                perform(file, make(folder))
+                print(f"\n  The service has ended. What it has written stays in {folder}\n")
         except (KeyboardInterrupt, SystemExit):
-            print("\nThe demo was stopped. Nothing of it is left.", file=sys.stderr)
+            left = "Nothing of it is left." if folder is None else f"What it did is in {folder}"
+            print(f"\nThe demo was stopped. {left}", file=sys.stderr)
             raise
 
 
-def perform(file: Path | None) -> None:
+def perform_and_tidy(file: Path | None) -> None:
     from tempfile import TemporaryDirectory
 
+    with TemporaryDirectory(prefix="taijitu-demo-") as folder:
+        perform(file, Path(folder))
+    print("\n  The service has ended, and its folder is gone.\n")
+
+
+def perform(file: Path | None, folder: Path) -> None:
     from taijitu.cli.local import local_service
     from taijitu.cli.performance import Performance, sample
 
-    with TemporaryDirectory(prefix="taijitu-demo-") as folder:
-        car = sample(made_up(Path(folder)) if file is None else given(file), file is None)
-        with local_service(settings(car)) as config:
-            Performance(config, car).run()
-    print("\n  The service has ended, and its folder is gone.\n")
+    car = sample(made_up(folder) if file is None else given(file), file is None)
+    with local_service(folder, settings(car)) as config:
+        Performance(config, car, folder).run()
+
+
+def make(folder: Path) -> Path:
+    """The folder, there. Raises `Refusal`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as why:
+        raise Refusal(f"{folder} cannot be used: {why.strerror}") from None
+    return folder
 
 
 def settings(car: "Sample") -> dict[str, str]:
@@ -83,16 +104,19 @@ def given(path: Path) -> Path:
 
 
 def made_up(folder: Path) -> Path:
-    """A CAR that nobody has seen before, with one block."""
+    """A CAR that nobody has seen before, with one block; the one that was made up here before."""
     import os
 
     from taijitu.ipld import car
     from taijitu.ipld.cid import RAW, link_to
 
-    data = os.urandom(MADE_UP_SIZE)
-    link = link_to(data, RAW)
     path = folder / "made-up.car"
-    path.write_bytes(car.encode((link,), [(link, data)]))
+    if not path.exists():
+        data = os.urandom(MADE_UP_SIZE)
+        link = link_to(data, RAW)
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_bytes(car.encode((link,), [(link, data)]))
+        unfinished.rename(path)
     return path
 
 

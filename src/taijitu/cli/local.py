@@ -1,6 +1,7 @@
-"""A service of one's own, for a moment: in a thread, on a temporary folder and a free port.
+"""A service of one's own, for a moment: in a thread, on a folder and a free port.
 
-Law: however the block ends, nothing is left running and no file is left.
+Law: however the block ends, nothing is left running. If the process is killed, the same folder
+makes the same service again, on the same port.
 """
 
 import asyncio
@@ -10,7 +11,6 @@ import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import uvloop
@@ -28,6 +28,9 @@ START_MAX: Final = 20.0
 
 STOP_MAX: Final = 20.0
 """Seconds that it may take to stop."""
+
+PORT: Final = "port"
+"""The file that remembers the port: the URLs and the DID of the service hold it."""
 
 TRIES: Final = 5
 """How often a port that was free a moment ago may be taken."""
@@ -77,30 +80,31 @@ class Local(threading.Thread):
 
 
 @contextmanager
-def local_service(settings: Mapping[str, str]) -> Generator[Config, None, None]:
+def local_service(folder: Path, settings: Mapping[str, str]) -> Generator[Config, None, None]:
     """Its configuration, for as long as the block lasts. `settings` by their names in the
     environment, which itself is not looked at. Raises `CannotStart` or `Refusal`."""
     logs.configure("json", io.StringIO())
-    with TemporaryDirectory(prefix="taijitu-demo-", ignore_cleanup_errors=True) as folder:
-        service = started(Path(folder), settings)
-        try:
-            yield service.config
-        finally:
-            service.end()
+    service = started(folder, settings)
+    try:
+        yield service.config
+    finally:
+        service.end()
 
 
 def started(folder: Path, settings: Mapping[str, str]) -> Local:
-    """A service on a port that nobody uses."""
+    """A service on the port that it had before, or on one that nobody uses."""
+    file = folder / PORT
+    before = file.read_text() if file.exists() else None
     for _ in range(TRIES):
-        environ = {
-            **settings,
-            "TAIJITU_DATA": str(folder / "data"),
-            "TAIJITU_PORT": str(free_port()),
-        }
+        port = before or str(free_port())
+        file.write_text(port)
+        environ = {**settings, "TAIJITU_DATA": str(folder / "data"), "TAIJITU_PORT": port}
         service = Local(configuration.load(environ, folder).config)
         try:
             service.begin()
         except CannotListen:
+            if before:
+                raise
             continue
         except BaseException:
             service.end()

@@ -1,5 +1,6 @@
 """What the demo does, and how it looks."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from hashlib import file_digest
@@ -24,6 +25,9 @@ LOOK_PAUSE: Final = 0.05
 
 TRIES: Final = 5
 """How many upload URLs may die unused."""
+
+STORED, REMOVED = "Stored", "Absent"
+"""Names of states, as a history calls them."""
 
 FORBIDDEN: Final = 403
 """The status of an upload whose URL is dead."""
@@ -59,11 +63,12 @@ def sample(path: Path, is_made_up: bool) -> Sample:
 class Performance:
     """One file and one service, from the first request to the last byte swept."""
 
-    def __init__(self, config: Config, car: Sample) -> None:
+    def __init__(self, config: Config, car: Sample, folder: Path) -> None:
         self.config = config
         self.car = car
+        self.folder = folder
         about = knock(config.data, "about", {})
-        self.agent = Agent(about["url"], about["did"], about["key"])
+        self.agent = Agent(about["url"], about["did"], about["key"], folder)
         self.console = Console(highlight=False, emoji=False, soft_wrap=True)
         self.marks = story.marks()
         self.shown = 0
@@ -71,10 +76,13 @@ class Performance:
 
     def run(self) -> None:
         self.open_space()
-        closes = self.store()
-        self.get_back()
-        self.remove()
-        self.watch_the_sweep(closes)
+        self.tell_what_happened()
+        if self.state != REMOVED:
+            if self.state != STORED:
+                self.store()
+            self.get_back()
+            self.remove()
+        self.watch_the_sweep()
 
     # The acts
 
@@ -92,20 +100,29 @@ class Performance:
         self.line("", "may do store/* in the space: the space has signed that", style="dim")
         self.line("file", f"{name}: {words.size(car.size)} ({car.size:,} bytes)")
         self.line("", str(car.link), style="dim")
+        self.line("folder", str(self.folder))
+        self.line("", f"killed (kill -9 {os.getpid()}), it is finished by", style="dim")
+        self.line("", f"taijitu demo --folder {self.folder}", style="dim")
         self.console.print()
         self.line(
             "", "In plans, a >> b is: b, once a has succeeded; ~a is: if a fails;", style="dim"
         )
         self.line("", "📬 is a message, which the object hears.", style="dim")
 
-    def store(self) -> float:
-        """Ask for room and put the bytes. Answers when the URL is dead, in s since 1970. URLs live
-        so short here that on a busy machine one may die before it is used."""
+    def tell_what_happened(self) -> None:
+        """A demo that was killed here before has left a history."""
+        if not self.steps():
+            return
+        self.act(0, "A demo was killed here", "this is what it had done, and what was made of it")
+        self.show_transitions()
+
+    def store(self) -> None:
+        """Ask for room and put the bytes. URLs live so short here that on a busy machine one may
+        die before it is used."""
         for _ in range(TRIES):
             answer = self.add()
-            closes = self.history()["steps"][-1]["state"]["closes"] / 1000
-            if self.upload(answer):
-                return closes
+            if self.state == STORED or self.upload(answer):
+                return
         raise Refusal("this machine is too busy: every upload URL died before the bytes were sent")
 
     def add(self) -> dict[str, Any]:
@@ -150,9 +167,10 @@ class Performance:
         self.show_receipt(asked)
         self.show_usage()
 
-    def watch_the_sweep(self, closes: float) -> None:
+    def watch_the_sweep(self) -> None:
         """The bytes go once no URL can bring them any more."""
         self.act(5, "The bytes are swept", "once no upload URL can bring them again")
+        closes = max(step["state"].get("closes", 0) for step in self.steps()) / 1000
         left = max(0, round(1000 * (closes - time.time())))
         self.console.print()
         self.line("wait", f"the URL is dead in {words.span(left)} …")
@@ -170,22 +188,30 @@ class Performance:
         """Where the bytes can be read."""
         return f"{self.agent.url}/{self.car.link}/{self.car.link}.car"
 
-    def history(self) -> dict[str, Any]:
-        return knock(
-            self.config.data, "history", {"space": self.agent.space, "cid": str(self.car.link)}
-        )
+    def steps(self) -> list[dict[str, Any]]:
+        """Every transition of the object so far."""
+        asked = {"space": self.agent.space, "cid": str(self.car.link)}
+        if not knock(self.config.data, "place", asked)["seq"]:
+            return []
+        return knock(self.config.data, "history", asked)["steps"]
+
+    @property
+    def state(self) -> str | None:
+        """The name of the state that the object is in; `None` if nobody has asked for it yet."""
+        steps = self.steps()
+        return steps[-1]["state_name"] if steps else None
 
     def wait_for(self, state: str) -> None:
         """Wait until the object is in a state. Raises `Refusal` if it never comes there."""
         give_up = time.monotonic() + PATIENCE
-        while (found := self.history()["steps"][-1]["state_name"]) != state:
+        while (found := self.state) != state:
             if time.monotonic() > give_up:
                 raise Refusal(f"the object is {found}, and should be {state} by now")
             time.sleep(LOOK_PAUSE)
 
     def show_transitions(self) -> None:
         """The transitions that were not shown yet."""
-        steps = self.history()["steps"]
+        steps = self.steps()
         before: dict[str, Any] | None = None
         for step in steps:
             if step["seq"] > self.shown:

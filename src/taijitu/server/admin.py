@@ -102,9 +102,11 @@ class Admin:
         return plain(found) if found else {"space": space}
 
     async def place(self, space: str, cid: str) -> dict[str, Any]:
-        """Where one object of a space is in the chart: the class and the tag of its state."""
+        """Where one object of a space is in the chart: the class and the tag of its state, and how
+        many transitions led there."""
         head = await self.engine.read(entry_at(space_did(space), name_of(cid)))
-        return {"state": type(head.state).__name__, "tag": tag(type(head.state))}
+        state = type(head.state)
+        return {"state": state.__name__, "tag": tag(state), "seq": head.seq}
 
     async def history(self, space: str, cid: str) -> dict[str, Any]:
         """What happened to one object of a space, the oldest first."""

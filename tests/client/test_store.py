@@ -202,8 +202,8 @@ async def test_a_space_without_room_is_told(serve: Serve, alice: Signer) -> None
 
 async def test_an_ability_that_nobody_provides_is_told(connect: Connect, alice: Signer) -> None:
     async with connect(alice) as client:
-        with pytest.raises(HandlerNotFound, match="console/log"):
-            await client.invoke("console/log", {"text": "hello"})
+        with pytest.raises(HandlerNotFound, match="store/dance"):
+            await client.invoke("store/dance", {"text": "hello"})
 
 
 async def test_what_is_not_there_is_not_found(connect: Connect, alice: Signer) -> None:

@@ -7,7 +7,16 @@ async with Client("http://localhost:3000", key=Path("agent.key")) as client:
 It verifies every receipt and every byte, and tries again what may be tried again.
 """
 
-from taijitu.client.answers import Added, Item, Page, Removed, Service, SpaceInfo
+from taijitu.client.answers import (
+    Added,
+    Item,
+    Page,
+    Removed,
+    Service,
+    SpaceInfo,
+    Upload,
+    UploadPage,
+)
 from taijitu.client.client import Client, Space, new_key
 from taijitu.client.failures import (
     ClientError,
@@ -29,6 +38,7 @@ from taijitu.client.failures import (
 from taijitu.client.proofs import Proof
 from taijitu.client.retry import Retry, Retrying
 from taijitu.client.store import Store
+from taijitu.client.uploads import Uploads
 from taijitu.ipld.cid import Link
 from taijitu.ucan.signer import Signer
 
@@ -61,6 +71,9 @@ __all__ = [
     "Unavailable",
     "Untrusted",
     "Unusable",
+    "Upload",
+    "UploadPage",
+    "Uploads",
     "WrongBytes",
     "new_key",
 ]

@@ -73,6 +73,25 @@ class Removed(Record):
     """Bytes that the space got back, if the service says so."""
 
 
+class Upload(Record):
+    """What a space noted about some content."""
+
+    root: Link
+    shards: tuple[Link, ...]
+    """The CARs that hold it, wherever they are stored."""
+    inserted_at: datetime | None = None
+    updated_at: datetime | None = None
+    """Both are known of uploads that were asked for or listed."""
+
+
+class UploadPage(Record):
+    """Some uploads of a list, the newest first."""
+
+    items: tuple[Upload, ...]
+    cursor: str | None
+    """Where the next page begins; None after the last."""
+
+
 class SpaceInfo(Record):
     """What `space/info` says."""
 
@@ -97,9 +116,7 @@ def allocated(ok: Mapping[str, Any]) -> int:
 
 
 def item(value: object) -> Item:
-    if not isinstance(value, dict):
-        raise Untrusted("the service lists something that is not an item")
-    found = cast("dict[str, Any]", value)
+    found = fields_of(value)
     origin = found.get("origin")
     return Item(
         field(found, "link", Link),
@@ -109,11 +126,48 @@ def item(value: object) -> Item:
     )
 
 
+def upload(value: object) -> Upload:
+    found = fields_of(value)
+    return Upload(
+        field(found, "root", Link),
+        tuple(shards_in(found)),
+        moment(found.get("insertedAt")),
+        moment(found.get("updatedAt")),
+    )
+
+
+def shards_in(found: Mapping[str, Any]) -> list[Link]:
+    shards = cast("list[Any]", field(found, "shards", list) if "shards" in found else [])
+    if not all(isinstance(shard, Link) for shard in shards):
+        raise Untrusted("the service names a shard by something that is not a link")
+    return shards
+
+
 def page(ok: Mapping[str, Any]) -> Page:
-    """A page; services end a list with an empty one, or with one that has no cursor."""
-    items = tuple(item(each) for each in cast("list[object]", field(ok, "results", list)))
+    items = tuple(item(each) for each in results(ok))
+    return Page(items, cursor_in(ok))
+
+
+def uploads(ok: Mapping[str, Any]) -> UploadPage:
+    items = tuple(upload(each) for each in results(ok))
+    return UploadPage(items, cursor_in(ok))
+
+
+def results(ok: Mapping[str, Any]) -> list[object]:
+    return cast("list[object]", field(ok, "results", list))
+
+
+def cursor_in(ok: Mapping[str, Any]) -> str | None:
+    """Where to go on. Services end a list with an empty page, or with one that has no cursor."""
     cursor = ok.get("cursor")
-    return Page(items, cursor if items and isinstance(cursor, str) else None)
+    return cursor if results(ok) and isinstance(cursor, str) else None
+
+
+def fields_of(value: object) -> dict[str, Any]:
+    """Something listed, as the map that it has to be. Raises `Untrusted`."""
+    if not isinstance(value, dict):
+        raise Untrusted("the service lists something that is not an item")
+    return cast("dict[str, Any]", value)
 
 
 def removed(link: Link, ok: Mapping[str, Any]) -> Removed:

@@ -22,6 +22,7 @@ from taijitu.client.failures import NotFound, Untrusted, Unusable, WrongBytes, r
 from taijitu.client.proofs import Proof, chosen, read, spaces_of
 from taijitu.client.retry import Again, Notice, Patience, Retry
 from taijitu.client.store import Store, link_of
+from taijitu.client.uploads import Uploads
 from taijitu.ipld.cid import SHA2_256, Link
 from taijitu.ucan import principal
 from taijitu.ucan.issue import delegate
@@ -83,6 +84,7 @@ class Space:
         self.client = client
         self.did = did
         self.store = Store(client, did)
+        self.uploads = Uploads(client, did)
 
     async def info(self) -> SpaceInfo:
         """Who provides for the space. Raises `NotFound` where nobody here does."""
@@ -167,6 +169,11 @@ class Client:
     def store(self) -> Store:
         """The store of that space."""
         return self.space.store
+
+    @property
+    def uploads(self) -> Uploads:
+        """The uploads of that space."""
+        return self.space.uploads
 
     def at(self, did: str) -> Space:
         """Another space. Raises `Unusable` for what cannot be one."""

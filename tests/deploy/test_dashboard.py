@@ -70,6 +70,8 @@ async def test_the_figures_are_those_of_the_spaces_and_of_the_tasks(serve: Serve
         sent = figures(service)
         put = 'taijitu_task_outcomes_total{ability="s3/put",outcome="ok"}'
         assert sent[put] == 1.0
+        assert sent['taijitu_invocations_total{ability="store/add",outcome="ok"}'] == 2.0
+        assert sent['taijitu_commit_failures_total{reason="bug"}'] == 0.0
         assert sent["taijitu_commit_transactions_sum"] >= sent["taijitu_commit_seconds_count"]
 
     service.restart()  # a census is taken at the start

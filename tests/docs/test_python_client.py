@@ -13,7 +13,8 @@ from support.service import SOURCE, Service
 from taijitu.ipld.cid import CAR, link_to
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "how-to" / "python-client.md").read_text(encoding="utf-8")
+HOW_TO = Path("docs", "how-to", "python-client.md")
+PAGE = (ROOT / HOW_TO).read_text(encoding="utf-8")
 
 SECONDS_MAX = 60
 
@@ -40,8 +41,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_program_in_the_page_runs(service: Service, folder: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+@pytest.mark.parametrize("page", [Path("README.md"), HOW_TO], ids=str)
+def test_the_program_in_the_page_runs(service: Service, folder: Path, page: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert "http://localhost:3000" in code
     here = code.replace("http://localhost:3000", service.url)
     told = python(folder, "-c", f"{here}\nprint('done')")

@@ -43,6 +43,8 @@ class Committer:
         self.storage = storage
         self.newest = newest
         self.observers: list[Callable[[Group], None]] = []
+        self.mourners: list[Callable[[Exception], None]] = []
+        """Told what kept a group from becoming true."""
         self.gathering: Group | None = None
         self.committing: Group | None = None
         self.working: asyncio.Task[None] | None = None
@@ -97,6 +99,8 @@ class Committer:
 
     def _fail(self, group: Group, trouble: Exception) -> None:
         """Nothing of the group is true, and so nothing that was built upon it can become so."""
+        for told in self.mourners:
+            told(trouble)
         self.newest.forget()
         built_upon, self.gathering = self.gathering, None
         group.done.set_result(shared(trouble) if group.transactions > 1 else trouble)

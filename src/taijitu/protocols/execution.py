@@ -141,6 +141,10 @@ def _not_noticed(_: Link, __: Exception) -> None:
     """The receipt says what was raised."""
 
 
+def _not_counted(_: str, __: str) -> None:
+    """Nobody counts."""
+
+
 class Service(Record, eq=False):
     """All that executing needs to know."""
 
@@ -160,6 +164,8 @@ class Service(Record, eq=False):
     """Waits for a turn of a resource, which the handler then has. Raises `NotReady`."""
     raised: Callable[[Link, Exception], None] = _not_noticed
     """Told of exceptions that handlers raise, with the invocation."""
+    told: Callable[[str, str], None] = _not_counted
+    """Told of every invocation: its ability, and `ok`, `error`, `not ready` or `fault`."""
 
 
 class Executed(Record, eq=False):
@@ -230,14 +236,21 @@ async def execute(service: Service, invocation: Delegation, bundle: Bundle) -> E
         company = bundle.export(invocation)
     except InvalidDelegation as error:
         raise MalformedInvocation(f"can not execute {invocation.link}: {error}") from error
-    outcome = await service.recorded(invocation.link)
-    if outcome is None:
-        outcome = await _carry_out(service, invocation, bundle, company)
+    can = invocation.capabilities[0].can if invocation.capabilities else ""
     try:
-        return _issue(service.signer, invocation.link, outcome, company)
+        outcome = await service.recorded(invocation.link)
+        if outcome is None:
+            outcome = await _carry_out(service, invocation, bundle, company)
+    except (NotReady, Fault) as later:
+        service.told(can, "not ready" if isinstance(later, NotReady) else "fault")
+        raise
+    try:
+        executed = _issue(service.signer, invocation.link, outcome, company)
     except (EncodeError, InvalidReceipt) as error:
         service.raised(invocation.link, error)
-        return _issue(service.signer, invocation.link, _failed(invocation, error), company)
+        executed = _issue(service.signer, invocation.link, _failed(invocation, error), company)
+    service.told(can, "ok" if executed.receipt.is_ok else "error")
+    return executed
 
 
 async def _carry_out(

@@ -58,6 +58,15 @@ class Meter:
             ("route",),
             registry=self.registry,
         )
+        self.invocations = Counter(
+            "taijitu_invocations",
+            "Invocations, by ability and how it went: ok, error, not ready (to be asked again), fault.",
+            ("ability", "outcome"),
+            registry=self.registry,
+        )
+        self.abilities: frozenset[str] = frozenset()
+        """Those that are counted by their names."""
+        self.invocations_of: dict[tuple[str, str], Counter] = {}
         self.requests_of: dict[tuple[str, str, int], Counter] = {}
         self.measures_of: dict[str, Measures] = {}
 
@@ -82,6 +91,15 @@ class Meter:
             measures.bytes_in.inc(got)
         if gave:
             measures.bytes_out.inc(gave)
+
+    def told(self, can: str, outcome: str) -> None:
+        """One invocation of an ability. Those we do not have are counted as `other`: whoever asks
+        must not be able to make up labels."""
+        key = can if can in self.abilities else "other", outcome
+        counter = self.invocations_of.get(key)
+        if counter is None:
+            counter = self.invocations_of[key] = self.invocations.labels(*key)
+        counter.inc()
 
     def answer(self) -> HttpAnswer:
         """Everything counted so far."""

@@ -3,7 +3,7 @@
 bytes ──> wire.exchange ──> protocols.execution ──> one transaction each ──> bytes
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -35,11 +35,11 @@ log = structlog.get_logger()
 
 
 class Rpc:
-    """The protocols of an installation, as HTTP sees them."""
+    """The protocols of an installation, as HTTP sees them. `told`: see `Service`."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, told: Callable[[str, str], None]) -> None:
         self.durable = Durable(installation.engine, installation.signer)
-        self.service = service(installation, self.durable)
+        self.service = service(installation, self.durable, told)
 
     async def message(
         self, content_type: str | None, accept: str | None, body: bytes
@@ -76,17 +76,16 @@ class Rpc:
         return HttpAnswer(200, headers, body)
 
 
-def service(installation: Installation, durable: Durable) -> Service:
+def service(
+    installation: Installation, durable: Durable, told: Callable[[str, str], None]
+) -> Service:
     """Who answers for what."""
-    signer, config = installation.signer, installation.config
-    store = Store(durable, installation.spaces, config.blob_size_max)
-    settling, size_max = installation.settling, config.blob_size_max
-    info = SpaceInfo(installation.spaces, signer.did)
+    signer, size_max = installation.signer, installation.config.blob_size_max
     families = (
-        store,
-        Blobs(durable, installation.spaces, settling, size_max),
+        Store(durable, installation.spaces, size_max),
+        Blobs(durable, installation.spaces, installation.settling, size_max),
         Conclusions(installation.engine, installation.hint),
-        info,
+        SpaceInfo(installation.spaces, signer.did),
         Uploads(durable, installation.spaces),
         Inspection(installation.engine, installation.spaces, signer.did),
         Console(),
@@ -103,6 +102,7 @@ def service(installation: Installation, durable: Durable) -> Service:
         remembered=Remembered(),
         turn=Turns().one,
         raised=raised,
+        told=told,
     )
 
 

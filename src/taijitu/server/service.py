@@ -68,7 +68,8 @@ async def end(working: asyncio.Task[None]) -> None:
 
 def application(installation: Installation, meter: Meter) -> App:
     config, bucket = installation.config, installation.bucket
-    rpc = Rpc(installation)
+    rpc = Rpc(installation, meter.told)
+    meter.abilities = frozenset(rpc.service.providers)
     presigner = bucket.presigner
 
     doors = Doors(

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from taijitu.engine.actor import Actor, Actors, Assignment
 from taijitu.engine.group import Group
-from taijitu.kernel.failures import Fault
+from taijitu.kernel.failures import Fault, HeadMoved
 from taijitu.kernel.receipt import Ok, Receipt
 from taijitu.server.installation import Installation
 
@@ -52,6 +52,14 @@ class Watch:
             buckets=GROUP_SIZES,
             registry=registry,
         )
+        self.failures = Counter(
+            "taijitu_commit_failures",
+            "Commits that failed: moved (another was faster), fault (tried again), bug.",
+            ("reason",),
+            registry=registry,
+        )
+        for reason in ("moved", "fault", "bug"):
+            self.failures.labels(reason)
         self.outcomes = Counter(
             "taijitu_task_outcomes",
             "Tasks carried out, by how it went: ok, error, later (not now), fault (tried again), "
@@ -72,11 +80,16 @@ class Watch:
             for name, text in FIGURES.items()
         }
         self.engine.committer.observers.append(self._committed)
+        self.engine.committer.mourners.append(self._failed)
         self.engine.actors = watched(self.engine.actors, self.outcomes)
 
     def _committed(self, group: Group) -> None:
         self.commit_seconds.observe(group.seconds)
         self.group_sizes.observe(group.transactions)
+
+    def _failed(self, trouble: Exception) -> None:
+        fault = "fault" if isinstance(trouble, Fault) else "bug"
+        self.failures.labels("moved" if isinstance(trouble, HeadMoved) else fault).inc()
 
     async def census(self) -> None:
         """Look up what there is, again and again, until cancelled."""

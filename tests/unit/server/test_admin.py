@@ -49,7 +49,7 @@ async def test_it_says_who_is_serving_and_where(admin: Admin) -> None:
 
 async def test_an_object_nobody_added_is_absent(admin: Admin) -> None:
     asked = {"space": ALICE, "cid": SOMETHING}
-    assert await admin.ask("place", asked) == {"state": "Absent", "tag": "absent"}
+    assert await admin.ask("place", asked) == {"state": "Absent", "tag": "absent", "seq": 0}
 
 
 @pytest.mark.parametrize(

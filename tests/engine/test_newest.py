@@ -9,11 +9,13 @@ import asyncio
 import pytest
 
 from taijitu.engine.engine import Concluded
-from taijitu.engine.newest import Layer
+from taijitu.engine.newest import LARGE_MAX, LARGE_SIZE, Layer
+from taijitu.ipld.cid import CAR as CAR_CODEC
 from taijitu.ipld.cid import link_to
 from taijitu.kernel.failures import Fault
-from taijitu.machines import entry
+from taijitu.machines import entry, upload
 from taijitu.machines.entry import Add, entry_at
+from taijitu.machines.upload import upload_at
 from taijitu.storage.memory import MemoryStorage
 from taijitu.testing.engine_contract import Flaky
 from taijitu.testing.world import GRACE_MS, WINDOW_MS, SimulatedWorld, name_of
@@ -137,3 +139,36 @@ def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
     assert layer.get("alice") == 1
     layer.commit("carol", 3)
     assert [layer.get(name) for name in ("alice", "bob", "carol")] == [1, None, 3]
+
+
+def test_of_large_values_only_the_latest_few_are_kept() -> None:
+    layer = Layer[str, int](10, large_max=2)
+    layer.learn("alice", 1)
+    for number, name in enumerate(("bob", "carol", "dave")):
+        layer.commit(name, number, is_large=True)
+    assert sorted(layer.known) == ["alice", "carol", "dave"]
+    layer.commit("carol", 7)
+    layer.commit("erin", 8, is_large=True)
+    assert sorted(layer.known) == ["alice", "carol", "dave", "erin"]
+    layer.forget()
+    assert not layer.large
+
+
+async def test_what_clients_make_large_is_not_all_kept() -> None:
+    world = SimulatedWorld()
+    shards = tuple(link_to(f"shard {number}".encode(), CAR_CODEC) for number in range(500))
+    roots = [link_to(f"root {number}".encode()) for number in range(LARGE_MAX + 8)]
+    for root in roots:
+        path, message = upload_at("alice", root), upload.Add(1, root, "alice", root, shards)
+        receipt = Concluded(bytes(LARGE_SIZE + 1))
+        await world.engine.transact(
+            path, message, cause=root, conclude=lambda *_, receipt=receipt: receipt
+        )
+    newest = world.engine.newest
+    for layer in (newest.heads, newest.receipts):
+        assert len(layer.known) == LARGE_MAX
+    for root in roots:
+        head = await world.engine.read(upload_at("alice", root))
+        assert isinstance(head.state, upload.Listed)
+        assert await world.engine.receipt(root) == bytes(LARGE_SIZE + 1)
+    assert len(newest.heads.known) == len(newest.receipts.known) == LARGE_MAX

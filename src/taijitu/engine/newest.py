@@ -28,6 +28,11 @@ HEADS_MAX = 20_000
 PLANS_MAX = 20_000
 RECEIPTS_MAX = 10_000
 
+LARGE_SIZE = 8_192
+"""Bytes. A receipt, or the block of a head, that has more is large."""
+LARGE_MAX = 32
+"""Large heads, and large receipts, that are kept: clients decide how large their data is."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
@@ -45,12 +50,14 @@ def at_once(reading: Coroutine[Any, Any, T]) -> T:
 
 class Layer(Generic[K, V]):
     """Values that are not committed yet, over a bounded number of those that are: what was not
-    asked for longest is let go first."""
+    asked for longest is let go first. Of large ones there are a few, the latest."""
 
-    def __init__(self, size_max: int) -> None:
+    def __init__(self, size_max: int, large_max: int = LARGE_MAX) -> None:
         self.size_max = size_max
+        self.large_max = large_max
         self.uncommitted: dict[K, V] = {}
         self.known: OrderedDict[K, V] = OrderedDict()
+        self.large: OrderedDict[K, None] = OrderedDict()
 
     def get(self, key: K) -> V | None:
         value = self.uncommitted.get(key)
@@ -61,25 +68,37 @@ class Layer(Generic[K, V]):
     def is_uncommitted(self, key: K) -> bool:
         return key in self.uncommitted
 
-    def learn(self, key: K, value: V) -> None:
+    def learn(self, key: K, value: V, *, is_large: bool = False) -> None:
         """Keep a committed value, unless a newer one is known."""
         if key not in self.known:
-            self._keep(key, value)
+            self._keep(key, value, is_large)
 
-    def commit(self, key: K, value: V) -> None:
-        self._keep(key, value)
+    def commit(self, key: K, value: V, *, is_large: bool = False) -> None:
+        self._keep(key, value, is_large)
         if self.uncommitted.get(key) is value:
             del self.uncommitted[key]
 
-    def _keep(self, key: K, value: V) -> None:
+    def _keep(self, key: K, value: V, is_large: bool) -> None:
         self.known[key] = value
         self.known.move_to_end(key)
         if len(self.known) > self.size_max:
             self.known.popitem(last=False)
+        if is_large:
+            self._keep_large(key)
+        elif self.large:
+            self.large.pop(key, None)
+
+    def _keep_large(self, key: K) -> None:
+        self.large[key] = None
+        self.large.move_to_end(key)
+        if len(self.large) > self.large_max:
+            oldest, _ = self.large.popitem(last=False)
+            self.known.pop(oldest, None)
 
     def forget(self) -> None:
         self.uncommitted.clear()
         self.known.clear()
+        self.large.clear()
 
 
 class Newest:
@@ -138,7 +157,7 @@ class Newest:
         else:
             head, progress = read_head(self.machines, row)
             self.plans.learn(Link(row.plan), progress)
-        self.heads.learn(path, head)
+        self.heads.learn(path, head, is_large=row is not None and len(row.block) > LARGE_SIZE)
         return head
 
     async def load_plan(self, planned: Link) -> Progress:
@@ -150,7 +169,7 @@ class Newest:
     async def load_receipt(self, task: Link) -> bytes | None:
         receipt = await self.storage.receipt(task.data)
         if receipt is not None:
-            self.receipts.learn(task, receipt)
+            self.receipts.learn(task, receipt, is_large=len(receipt) > LARGE_SIZE)
         return receipt
 
     async def _untouched(self, planned: Link) -> Progress:
@@ -168,12 +187,13 @@ class Newest:
         self.receipts.uncommitted.update(draft.receipts)
 
     def commit(self, draft: Draft) -> None:
+        large = {made.path for _, block, made in draft.transitions if len(block) > LARGE_SIZE}
         for path, head in draft.heads.items():
-            self.heads.commit(path, head)
+            self.heads.commit(path, head, is_large=path in large)
         for planned, progress in draft.plans.items():
             self.plans.commit(planned, progress)
         for task, receipt in draft.receipts.items():
-            self.receipts.commit(task, receipt)
+            self.receipts.commit(task, receipt, is_large=len(receipt) > LARGE_SIZE)
 
     def forget(self) -> None:
         """Another process was faster, or a commit failed: read everything again."""

@@ -11,8 +11,9 @@ from taijitu.kernel.effect import Message, Path
 from taijitu.kernel.machine import Machine, State, Step, become, refuse, stay
 from taijitu.kernel.receipt import Ok, failure
 
-SHARDS_MAX = 10_000
-"""How many shards one upload may have. All of them are written anew with each change."""
+SHARDS_MAX = 5_000
+"""How many shards one upload may have: about as many as one invocation can name (some 600 GB, as
+clients cut them). All of them are written anew with each change."""
 
 
 class Absent(State, tag="absent"):

@@ -16,8 +16,9 @@ from taijitu.protocols.execution import Error, Ok, Outcome
 LIST_SIZE, LIST_SIZE_MAX = 20, 1000
 """How many items a page holds if nothing is said, and at most."""
 
-PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Bytes of the states (with the messages that led to them) that a page is made of."""
+PAGE_BYTES_MAX: Final = 1_500_000
+"""Bytes of the states (with the messages that led to them) that a page is made of. What is shown of
+them is less, and has to go into one receipt."""
 
 ROWS_AT_ONCE: Final = 50
 

@@ -280,10 +280,10 @@ async def test_what_is_no_shard_is_no_cursor(serving: Serving) -> None:
 
 async def test_an_upload_has_a_largest_number_of_shards(serving: Serving) -> None:
     shards = shards_of(*range(SHARDS_MAX))
-    for start in range(0, SHARDS_MAX, 2_500):
-        part = shards[start : start + 2_500]
+    for start in range(0, SHARDS_MAX, 1_250):
+        part = shards[start : start + 1_250]
         added = await serving.ok("upload/add", root=raw_link, shards=part)
-        assert len(added["shards"]) == start + 2_500
+        assert len(added["shards"]) == start + 1_250
     before = await transitions(serving)
     refused = await serving.error("upload/add", root=raw_link, shards=[shard_of(SHARDS_MAX)])
     assert refused["message"] == f"an upload has at most {SHARDS_MAX} shards"
@@ -292,6 +292,22 @@ async def test_an_upload_has_a_largest_number_of_shards(serving: Serving) -> Non
     assert await transitions(serving) == before
     first = await serving.ok("upload/shard/list", root=raw_link)
     assert first["size"] == SHARD_LIST_SIZE_MAX
+
+
+async def test_the_largest_upload_can_be_shown_and_listed(serving: Serving) -> None:
+    filler = [number.to_bytes(LINK_BYTES_MAX - 5, "big") for number in range(SHARDS_MAX)]
+    shards = [link_with(bytes([IDENTITY, len(each)]) + each, CAR) for each in filler]
+    assert {len(shard.data) for shard in shards} == {LINK_BYTES_MAX}
+    for start in range(0, SHARDS_MAX, 1_000):
+        await serving.ok("upload/add", root=raw_link, shards=shards[start : start + 1_000])
+    for number in range(3):
+        await serving.ok("upload/add", root=root_of(number), shards=[shard_of(number)])
+    found = await serving.ok("upload/get", root=raw_link)
+    assert found["shards"] == sorted(shards)
+    listed = [item for page in await pages(serving) for item in page["results"]]
+    assert [item["root"] for item in listed] == [root_of(2), root_of(1), root_of(0), raw_link]
+    assert listed[-1] == found
+    assert (await serving.ok("upload/remove", root=raw_link))["shards"] == sorted(shards)
 
 
 async def test_links_are_not_too_long(serving: Serving) -> None:

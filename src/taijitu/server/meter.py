@@ -60,7 +60,7 @@ class Meter:
         )
         self.invocations = Counter(
             "taijitu_invocations",
-            "Invocations, by ability and how it went: ok, error, not ready (to be asked again), fault.",
+            "Invocations by ability and how it went: ok, error, not ready (ask again), fault.",
             ("ability", "outcome"),
             registry=self.registry,
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from taijitu.cli.key import write
 from taijitu.cli.trouble import Refusal
 from taijitu.client import asking
 from taijitu.client.answers import Service
@@ -55,8 +56,7 @@ def signer_in(path: Path) -> Signer:
     with suppress(FileNotFoundError):
         return Signer.parse(path.read_text().strip())
     signer = Signer.from_seed(os.urandom(SEED_SIZE))
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"{signer.format()}\n")
+    write(path, signer)
     return signer
 
 

@@ -20,7 +20,7 @@ from taijitu.kernel.failures import BlockMissing, Bug, Fault, HeadMoved
 from taijitu.storage.leases import Leases
 from taijitu.storage.lists import leaving_and_coming
 from taijitu.storage.span import span
-from taijitu.storage.sqlite_file import Database, Row, open_file, trouble
+from taijitu.storage.sqlite_file import READER_CACHE_KIB, Database, Row, open_file, trouble
 from taijitu.storage.statements import Statements, statements
 
 ROWS_MAX: Final = 64
@@ -59,6 +59,7 @@ class SqliteStorage:
         try:
             reader = open_file(Path(path), vfs)
             reader.pragma("query_only", 1)
+            reader.pragma("cache_size", -READER_CACHE_KIB)
             return cls(writer, reader)
         except BaseException:
             writer.close()

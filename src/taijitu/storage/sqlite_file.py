@@ -20,8 +20,11 @@ APPLICATION: Final = int.from_bytes(b"taij")
 BUSY_MS: Final = 5_000
 """How long to wait for another program (a backup, a shell) that holds the file, in ms."""
 
-CACHE_KIB: Final = 64 * 1024
-"""Pages kept in memory, for each connection, in KiB."""
+CACHE_KIB: Final = 24 * 1024
+"""Pages that the connection that writes keeps in memory, in KiB."""
+
+READER_CACHE_KIB: Final = 8 * 1024
+"""The same of one that only reads: what is read often is kept decoded, above it."""
 
 WAL_PAGES: Final = 4_000
 """The log is written back to the database whenever it has this many pages (of 4 KiB)."""

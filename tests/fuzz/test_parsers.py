@@ -34,12 +34,14 @@ def test_no_input_is_more_than_refused(
 ) -> None:
     tried, wanted = 0, ceil(inputs * target.share / SHARES)
 
-    @given(st.integers(0, len(target.samples) - 1), st.binary(max_size=STEP * SCRIPT_STEPS_MAX))
     def attempt(sample: int, script: bytes) -> None:
         nonlocal tried
         tried += 1
         target.judge(spoiled(target.samples[sample], target.samples, script), sample)
 
+    samples = st.integers(0, len(target.samples) - 1)
+    scripts = st.binary(max_size=STEP * SCRIPT_STEPS_MAX)
     while tried < wanted:
-        settings(QUIET, max_examples=min(ROUND_MAX, wanted - tried))(attempt)()
+        round_of = settings(QUIET, max_examples=min(ROUND_MAX, wanted - tried))
+        round_of(given(samples, scripts)(attempt))()
     record_property(PROPERTY, tried)

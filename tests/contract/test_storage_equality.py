@@ -19,6 +19,7 @@ from taijitu.engine.storage import (
     ListChange,
     PlanChange,
     ReceiptRow,
+    SliceRow,
     Storage,
     TaskKey,
     TaskRow,
@@ -63,6 +64,7 @@ def batches(draw: st.DrawFn) -> Batch:
         batch.deferred[key] = Deferral(*key, draw(times), draw(seqs), "no answer")
     for plan in draw(st.sets(links, max_size=1)):
         batch.receipts[plan] = ReceiptRow(plan, b"receipt of " + plan, draw(times))
+    batch.slices = draw(st.lists(st.builds(SliceRow, links, links, seqs, seqs), max_size=2))
     names = st.sampled_from(("list", "other"))
     batch.lists = draw(st.lists(st.builds(ListChange, names, paths, st.booleans()), max_size=3))
     return batch
@@ -80,7 +82,9 @@ claims = st.tuples(
     st.just("claim"), st.integers(0, 12), st.integers(0, 3), st.sampled_from((None, *ABOUT))
 )
 releases = st.tuples(st.just("release"), st.lists(task_keys, max_size=2))
-forgetting = st.tuples(st.just("forget"), times)
+forgetting = st.one_of(
+    st.tuples(st.just("forget"), times), st.tuples(st.just("forget slices"), links)
+)
 commits = st.tuples(st.just("commit"), groups())
 steps = st.lists(st.one_of(commits, commits, claims, releases, forgetting), max_size=12)
 
@@ -99,6 +103,8 @@ async def do(storage: Storage, step: tuple[Any, ...]) -> object:
             await storage.release(keys)
         case ("forget", before):
             await storage.forget_receipts(before)
+        case ("forget slices", shard):
+            await storage.forget_slices(shard)
         case _:
             raise AssertionError(step)
     return None
@@ -113,6 +119,8 @@ async def contents(storage: Storage) -> list[object]:
         [await storage.plan(plan) for plan in LINKS if await storage.block(plan)],
         [await storage.block(plan) for plan in LINKS],
         [await storage.receipt(plan) for plan in LINKS],
+        [await storage.slices(plan, limit=10) for plan in LINKS],
+        [await storage.slices_in(plan, after=LINKS[0], limit=10) for plan in LINKS],
         [[head for _, head in page] for page in pages],
         await storage.open_tasks(),
         await storage.open_tasks(PATHS[0]),

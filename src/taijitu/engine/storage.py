@@ -120,6 +120,17 @@ class ListChange(NamedTuple):
     present: bool
 
 
+class SliceRow(NamedTuple):
+    """Where some bytes lie within others: those of a multihash are `length` bytes of the object
+    `shard` (a multihash as well), from `offset` on. It was checked, so it stays true for ever, also
+    when the object is no longer here."""
+
+    multihash: bytes
+    shard: bytes
+    offset: int
+    length: int
+
+
 class Batch(Struct):
     """What one commit makes true. Heads that were only read are in `reads`: path -> `seq`."""
 
@@ -132,6 +143,7 @@ class Batch(Struct):
     deferred: dict[TaskKey, Deferral] = field(default_factory=dict[TaskKey, Deferral])
     receipts: dict[bytes, ReceiptRow] = field(default_factory=dict[bytes, ReceiptRow])
     lists: list[ListChange] = field(default_factory=list[ListChange])
+    slices: list[SliceRow] = field(default_factory=list[SliceRow])
 
     def add(self, later: "Batch") -> None:
         """Make this batch one that also does what `later`, built upon it, does."""
@@ -154,12 +166,19 @@ class Batch(Struct):
         self.deferred |= later.deferred
         self.receipts |= later.receipts
         self.lists += later.lists
+        self.slices += later.slices
 
     @property
     def is_empty(self) -> bool:
         """Nothing would change, whatever was read."""
         return not (
-            self.heads or self.plans or self.opened or self.closed or self.deferred or self.receipts
+            self.heads
+            or self.plans
+            or self.opened
+            or self.closed
+            or self.deferred
+            or self.receipts
+            or self.slices
         )
 
 
@@ -238,6 +257,21 @@ class Storage(Protocol):
 
     async def forget_receipts(self, before: int) -> None:
         """Drop the receipts recorded before a time."""
+        ...
+
+    async def slices(self, multihash: bytes, limit: int) -> Sequence[SliceRow]:
+        """Where the bytes of a multihash lie, in the order of the objects that hold them. Of each
+        object only the place that was heard of first is known."""
+        ...
+
+    async def slices_in(
+        self, shard: bytes, *, after: bytes = b"", limit: int
+    ) -> Sequence[SliceRow]:
+        """What is known to lie in an object, in the order of multihashes, behind `after`."""
+        ...
+
+    async def forget_slices(self, shard: bytes) -> None:
+        """Drop what is known to lie in an object."""
         ...
 
     async def settings(self) -> Mapping[str, str]:

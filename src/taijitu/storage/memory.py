@@ -15,6 +15,7 @@ from taijitu.engine.storage import (
     PlanChange,
     PlanRow,
     ReceiptRow,
+    SliceRow,
     TaskCounts,
     TaskKey,
     TaskRow,
@@ -40,6 +41,7 @@ class MemoryStorage:
         self._blocks: dict[bytes, bytes] = {}
         self._tasks: dict[TaskKey, TaskRow] = {}
         self._receipts: dict[bytes, ReceiptRow] = {}
+        self._slices: dict[bytes, dict[bytes, SliceRow]] = {}
         self._settings: dict[str, str] = {}
         self._leases = Leases()
 
@@ -100,6 +102,16 @@ class MemoryStorage:
         row = self._receipts.get(task)
         return None if row is None else row.block
 
+    async def slices(self, multihash: bytes, limit: int) -> Sequence[SliceRow]:
+        shards = sorted(shard for shard, held in self._slices.items() if multihash in held)
+        return [self._slices[shard][multihash] for shard in shards[: max(limit, 0)]]
+
+    async def slices_in(
+        self, shard: bytes, *, after: bytes = b"", limit: int
+    ) -> Sequence[SliceRow]:
+        held = self._slices.get(shard, {})
+        return [held[each] for each in sorted(held) if each > after][: max(limit, 0)]
+
     async def settings(self) -> Mapping[str, str]:
         return dict(self._settings)
 
@@ -144,6 +156,8 @@ class MemoryStorage:
                     ready_at=later.ready_at, tries=later.tries, trouble=later.trouble
                 )
         self._receipts |= batch.receipts
+        for row in batch.slices:
+            self._slices.setdefault(row.shard, {}).setdefault(row.multihash, row)
         self._leases.drop(batch.closed)
         self._leases.drop(batch.deferred)
 
@@ -185,6 +199,9 @@ class MemoryStorage:
     async def forget_receipts(self, before: int) -> None:
         kept = {task: row for task, row in self._receipts.items() if row.at >= before}
         self._receipts = kept
+
+    async def forget_slices(self, shard: bytes) -> None:
+        self._slices.pop(shard, None)
 
     async def remember(self, name: str, value: str) -> None:
         self._settings[name] = value

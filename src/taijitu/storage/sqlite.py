@@ -14,7 +14,15 @@ from typing import Any, Final, TypeVar
 
 import apsw
 
-from taijitu.engine.storage import Batch, HeadRow, PlanRow, TaskCounts, TaskKey, TaskRow
+from taijitu.engine.storage import (
+    Batch,
+    HeadRow,
+    PlanRow,
+    SliceRow,
+    TaskCounts,
+    TaskKey,
+    TaskRow,
+)
 from taijitu.kernel.effect import NEVER
 from taijitu.kernel.failures import BlockMissing, Bug, Fault, HeadMoved
 from taijitu.storage.leases import Leases
@@ -27,7 +35,7 @@ ROWS_MAX: Final = 64
 """Rows that one statement writes; a larger batch takes several statements."""
 
 FORGET_ROWS: Final = 1_000
-"""Receipts dropped in one transaction, so that commits need not wait long."""
+"""Receipts or slices dropped in one transaction, so that commits need not wait long."""
 
 POSITION_MAX: Final = 2**63 - 1
 """No member of a list has so large a position."""
@@ -118,6 +126,16 @@ class SqliteStorage:
         rows = self._read("receipt", (task,))
         return rows[0][0] if rows else None
 
+    async def slices(self, multihash: bytes, limit: int) -> Sequence[SliceRow]:
+        rows = self._read("slices", (multihash, max(limit, 0)))
+        return [SliceRow._make(row) for row in rows]
+
+    async def slices_in(
+        self, shard: bytes, *, after: bytes = b"", limit: int
+    ) -> Sequence[SliceRow]:
+        rows = self._read("slices_in", (shard, after, max(limit, 0)))
+        return [SliceRow._make(row) for row in rows]
+
     async def settings(self) -> Mapping[str, str]:
         return dict(self._read("settings"))
 
@@ -136,6 +154,10 @@ class SqliteStorage:
         dropped = FORGET_ROWS
         while dropped == FORGET_ROWS:
             dropped = await self._write(lambda: self._writer.forget_receipts(before))
+
+    async def forget_slices(self, shard: bytes) -> None:
+        while self._read("slices_in", (shard, b"", 1)):
+            await self._write(lambda: self._writer.forget_slices(shard))
 
     async def remember(self, name: str, value: str) -> None:
         await self._write(lambda: self._writer.remember(name, value))
@@ -251,6 +273,7 @@ class Writer:
             self._many("add_receipts", list(batch.receipts.values()))
         except apsw.ConstraintError as error:
             raise HeadMoved(f"there is a receipt already: {error}") from error
+        self._many("add_slices", batch.slices)
 
     def _many(self, name: str, rows: Sequence[Row]) -> list[Any]:
         """Execute a statement with all these rows, in as few executions as may be."""
@@ -264,6 +287,10 @@ class Writer:
     def forget_receipts(self, before: int) -> int:
         """Drop some receipts from before a time (in ms). Answers how many."""
         return len(self._db.execute(self._sql["forget_receipts"], (before, FORGET_ROWS)).fetchall())
+
+    def forget_slices(self, shard: bytes) -> None:
+        """Drop some of what is known to lie in an object."""
+        self._db.execute(self._sql["forget_slices"], (shard, FORGET_ROWS))
 
     def remember(self, name: str, value: str) -> None:
         self._db.execute(self._sql["remember"], (name, value))

@@ -17,6 +17,7 @@ from taijitu.engine.storage import Storage
 from taijitu.kernel.failures import HeadMoved
 from taijitu.testing.storage_cells import CellRules
 from taijitu.testing.storage_lists import ListRules
+from taijitu.testing.storage_slices import SliceRules, slice_of, slicing
 from taijitu.testing.storage_suite import (
     ALICE,
     NOW,
@@ -35,7 +36,7 @@ from taijitu.testing.storage_suite import (
 from taijitu.testing.storage_tasks import TaskRules
 
 
-class StorageContract(CellRules, ListRules, TaskRules):
+class StorageContract(CellRules, ListRules, TaskRules, SliceRules):
     """The rules for every backend. Derive a test class and say how to `open` yours."""
 
     # Receipts
@@ -97,6 +98,7 @@ class DurableStorageContract(StorageContract):
                 opening(waiting, task("closed")),
                 giving("x"),
                 joining("list", ALICE + "1"),
+                slicing(slice_of("slice", "shard")),
             )
         )
         await storage.commit(moves(closing(task("closed").key), deferring(waiting, NOW + 3)))
@@ -114,6 +116,7 @@ class DurableStorageContract(StorageContract):
             assert await again.open_tasks() == tasks != []
             assert await again.listing("list", limit=10) == members != []
             assert await again.receipt(link("x")) == b"the receipt of x"
+            assert await again.slices(link("slice"), 1) == [slice_of("slice", "shard")]
             assert await again.settings() == {"did": "did:web:one.example"}
             with pytest.raises(HeadMoved):
                 await again.commit(move(ALICE + "1", 2))

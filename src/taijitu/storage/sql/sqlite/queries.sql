@@ -69,6 +69,14 @@ SELECT data FROM block WHERE cid = ?1;
 -- name: receipt
 SELECT block FROM receipt WHERE task = ?1;
 
+-- name: slices
+SELECT multihash, shard, start, length FROM slice
+WHERE multihash = ?1 ORDER BY shard LIMIT ?2;
+
+-- name: slices_in
+SELECT multihash, shard, start, length FROM slice
+WHERE shard = ?1 AND multihash > ?2 ORDER BY multihash LIMIT ?3;
+
 -- name: settings
 SELECT name, value FROM setting ORDER BY name;
 
@@ -146,11 +154,18 @@ UPDATE task SET ready_at = ?3, tries = ?4, trouble = ?5 WHERE plan = ?1 AND numb
 -- name: add_receipts
 INSERT INTO receipt (task, block, at) VALUES (?, ?, ?), ...;
 
+-- name: add_slices
+INSERT OR IGNORE INTO slice (multihash, shard, start, length) VALUES (?, ?, ?, ?), ...;
+
 -- Beside commits
 
 -- name: forget_receipts
 DELETE FROM receipt WHERE task IN (SELECT task FROM receipt WHERE at < ?1 ORDER BY at LIMIT ?2)
 RETURNING 1;
+
+-- name: forget_slices
+DELETE FROM slice WHERE (shard, multihash) IN
+    (SELECT shard, multihash FROM slice WHERE shard = ?1 ORDER BY multihash LIMIT ?2);
 
 -- name: remember
 REPLACE INTO setting (name, value) VALUES (?1, ?2);

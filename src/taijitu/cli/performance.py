@@ -1,6 +1,9 @@
 """What the demo does, and how it looks."""
 
 import os
+import shlex
+import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping
 from hashlib import file_digest
@@ -60,6 +63,13 @@ def sample(path: Path, is_made_up: bool) -> Sample:
     return Sample(path, is_made_up, size, link)
 
 
+def again(car: Sample, folder: Path) -> str:
+    """The command that goes on with what one on this folder has begun."""
+    which = "taijitu" if shutil.which("taijitu") else sys.argv[0]
+    file = [] if car.is_made_up else [str(car.path.absolute())]
+    return shlex.join([which, "demo", *file, "--folder", str(folder.absolute())])
+
+
 class Performance:
     """One file and one service, from the first request to the last byte swept."""
 
@@ -102,7 +112,7 @@ class Performance:
         self.line("", str(car.link), style="dim")
         self.line("folder", str(self.folder))
         self.line("", f"killed (kill -9 {os.getpid()}), it is finished by", style="dim")
-        self.line("", f"taijitu demo --folder {self.folder}", style="dim")
+        self.line("", again(car, self.folder), style="dim")
         self.console.print()
         self.line(
             "", "In plans, a >> b is: b, once a has succeeded; ~a is: if a fails;", style="dim"

@@ -165,7 +165,8 @@ class Service(Record, eq=False):
     raised: Callable[[Link, Exception], None] = _not_noticed
     """Told of exceptions that handlers raise, with the invocation."""
     told: Callable[[str, str], None] = _not_counted
-    """Told of every invocation: its ability, and `ok`, `error`, `not ready` or `fault`."""
+    """Told of every invocation: its ability, and `ok`, `not ready`, `fault` or the name of its
+    error. Both may come from the client, and be anything."""
 
 
 class Executed(Record, eq=False):
@@ -249,7 +250,7 @@ async def execute(service: Service, invocation: Delegation, bundle: Bundle) -> E
     except (EncodeError, InvalidReceipt) as error:
         service.raised(invocation.link, error)
         executed = _issue(service.signer, invocation.link, _failed(invocation, error), company)
-    service.told(can, "ok" if executed.receipt.is_ok else "error")
+    service.told(can, _how(executed.receipt))
     return executed
 
 
@@ -314,6 +315,16 @@ async def _handle(
 def _issue(signer: Signer, ran: Link, outcome: Outcome, company: Mapping[Link, bytes]) -> Executed:
     issued = outcome.receipt if isinstance(outcome, Recorded) else issue(signer, ran, outcome)
     return Executed(issued, {**company, **outcome.blocks, issued.link: issued.data})
+
+
+def _how(answer: Receipt) -> str:
+    if answer.is_ok:
+        return "ok"
+    match answer.out:
+        case {"error": {"name": str(name)}}:
+            return name
+        case _:
+            return "error"
 
 
 def issue(signer: Signer, ran: Link, outcome: Ok | Error) -> Receipt:

@@ -16,6 +16,30 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE", "PATCH"})
 
+OUTCOMES: Final = frozenset(
+    {
+        "ok",
+        "not ready",
+        "fault",
+        "BlobNotFound",
+        "BlobSizeOutsideOfSupportedRange",
+        "HandlerExecutionError",
+        "HandlerNotFound",
+        "InsufficientStorage",
+        "InvalidAudience",
+        "InvocationCapabilityError",
+        "SizeMismatch",
+        "SpaceUnknown",
+        "StoreItemNotFound",
+        "TooManyShards",
+        "Unauthorized",
+        "UnknownProvider",
+        "UploadNotFound",
+    }
+)
+"""Ways of an invocation to go that are counted by name. All others are an `error`: some names of
+errors are the client's words."""
+
 
 class Measures(NamedTuple):
     """What is measured of one route. Kept, because finding it by its label costs more than it."""
@@ -60,7 +84,7 @@ class Meter:
         )
         self.invocations = Counter(
             "taijitu_invocations",
-            "Invocations by ability and how it went: ok, error, not ready (ask again), fault.",
+            "Invocations by ability and outcome: ok, not ready (ask again), fault, which error.",
             ("ability", "outcome"),
             registry=self.registry,
         )
@@ -95,7 +119,10 @@ class Meter:
     def told(self, can: str, outcome: str) -> None:
         """One invocation of an ability. Those we do not have are counted as `other`: whoever asks
         must not be able to make up labels."""
-        key = can if can in self.abilities else "other", outcome
+        key = (
+            can if can in self.abilities else "other",
+            outcome if outcome in OUTCOMES else "error",
+        )
         counter = self.invocations_of.get(key)
         if counter is None:
             counter = self.invocations_of[key] = self.invocations.labels(*key)

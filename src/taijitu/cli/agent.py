@@ -52,11 +52,15 @@ class Asked(NamedTuple):
 
 
 def signer_in(path: Path) -> Signer:
-    """The signer whose key a file holds; a new one, if there is no such file yet."""
+    """The signer whose key a file holds; a new one, if there is no such file yet. Whenever it is
+    killed, the file holds a whole key or is not there."""
     with suppress(FileNotFoundError):
         return Signer.parse(path.read_text().strip())
     signer = Signer.from_seed(os.urandom(SEED_SIZE))
-    write(path, signer)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    write(unfinished, signer)
+    unfinished.rename(path)
     return signer
 
 

@@ -16,6 +16,7 @@ from support.client import Car, Inside, Space, random_car, talking_to
 from support.eventually import eventually
 from support.service import Service
 from taijitu.server.installation import actors
+from taijitu.storage.memory import MemoryStorage
 
 DYING = Path(__file__).with_name("dying.py")
 HASTY = {"TAIJITU_UPLOAD_WINDOW": "1", "TAIJITU_UPLOAD_GRACE": "1"}
@@ -133,9 +134,10 @@ async def test_an_operator_is_told_after_a_restart_although_the_alarm_died(
 
 
 def test_every_ability_that_an_actor_has_is_killed_here() -> None:
-    killed = {"s3/stat", "s3/presign", "s3/put", "task/sleep", "s3/delete", "operator/alarm"}
+    killed = {"s3/stat", "s3/presign", "s3/put", "s3/delete"}
+    killed |= {"task/sleep", "operator/alarm", "index/examine"}
     unused = object()
-    assert set(actors(unused, unused, unused, unused)) == killed  # type: ignore[arg-type]
+    assert set(actors(unused, unused, unused, unused, MemoryStorage())) == killed  # type: ignore[arg-type]
 
 
 async def cut_off(asked: Awaitable[object]) -> None:

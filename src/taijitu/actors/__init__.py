@@ -4,18 +4,25 @@ from collections.abc import Callable
 
 from taijitu.actors.agent import AgentActor
 from taijitu.actors.bucket import BucketActor, Read
+from taijitu.actors.indexer import Indexer
 from taijitu.actors.operator import OperatorActor
 from taijitu.actors.timer import TimerActor
 from taijitu.buckets.port import Bucket
 from taijitu.engine.actor import Actors
+from taijitu.engine.storage import Storage
 from taijitu.machines.world import Alarm
 
 
 def actors(
-    bucket: Bucket, read: Read, now: Callable[[], int], tell: Callable[[Alarm], None]
+    bucket: Bucket,
+    read: Read,
+    now: Callable[[], int],
+    tell: Callable[[Alarm], None],
+    storage: Storage,
 ) -> Actors:
-    """Every actor of the service, by ability. `read` looks at cells, `now` is in ms since 1970."""
-    storing = BucketActor(bucket, read, now)
+    """Every actor of the service, by ability. `read` looks at cells, `now` is in ms since 1970. Of
+    `storage` the actors know what lies where within bytes, and nothing else."""
+    storing = BucketActor(bucket, read, now, storage.forget_slices)
     return {
         "s3/stat": storing,
         "s3/presign": storing,
@@ -23,4 +30,5 @@ def actors(
         "s3/put": AgentActor(bucket),
         "task/sleep": TimerActor(now),
         "operator/alarm": OperatorActor(tell),
+        "index/examine": Indexer(bucket, read, storage),
     }

@@ -21,10 +21,19 @@ Read = Callable[[Path], Awaitable[State]]
 
 
 class BucketActor:
-    def __init__(self, bucket: Bucket, read: Read, now: Callable[[], int]) -> None:
+    """`forget` drops what is known to lie within the bytes of a multihash."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        read: Read,
+        now: Callable[[], int],
+        forget: Callable[[bytes], Awaitable[None]],
+    ) -> None:
         self.bucket = bucket
         self.read = read
         self.now = now
+        self.forget = forget
 
     def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
         match task:
@@ -48,6 +57,7 @@ class BucketActor:
                 return self.presign(multihash, size, self.now())
             case Delete(multihash):
                 await self.bucket.delete(decode(multihash))
+                await self.forget(decode(multihash))
                 return DONE
             case task:
                 raise Bug(f"the bucket cannot {task!r}")

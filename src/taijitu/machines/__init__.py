@@ -6,10 +6,11 @@ from taijitu.kernel.machine import Machine
 from taijitu.machines.allocation import ALLOCATION
 from taijitu.machines.blob import BLOB
 from taijitu.machines.entry import ENTRY
+from taijitu.machines.index import INDEX
 from taijitu.machines.ledger import LEDGER
 from taijitu.machines.upload import UPLOAD
 
 MACHINES: Mapping[str, Machine] = {
-    machine.name: machine for machine in (ENTRY, ALLOCATION, LEDGER, BLOB, UPLOAD)
+    machine.name: machine for machine in (ENTRY, ALLOCATION, LEDGER, BLOB, UPLOAD, INDEX)
 }
 """Every machine of the service, by name."""

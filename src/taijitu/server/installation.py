@@ -57,7 +57,7 @@ class Installation:
         self.config = config
         self.signer = signer
         self.bucket = bucket
-        acting = actors(bucket, self._read, self._now, tell)
+        acting = actors(bucket, self._read, self._now, tell, storage)
         self.clock = SystemClock()
         self.settling = Settling(Promises(signer), self._location)
         self.engine = Engine(storage, MACHINES, acting, self.clock, self.settling.witness())

@@ -17,6 +17,7 @@ from taijitu.protocols.console import Console
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Executed, MalformedInvocation, NotReady, Service
 from taijitu.protocols.fairness import Turns
+from taijitu.protocols.index import Indexes
 from taijitu.protocols.inspect import Inspection
 from taijitu.protocols.space import SpaceInfo
 from taijitu.protocols.store import Store
@@ -87,6 +88,7 @@ def service(
         Conclusions(installation.engine, installation.hint),
         SpaceInfo(installation.spaces, signer.did),
         Uploads(durable, installation.spaces),
+        Indexes(durable),
         Inspection(installation.engine, installation.spaces, signer.did),
         Console(),
     )

@@ -42,7 +42,7 @@ class SimulatedWorld:
         self.clock = clock or VirtualClock()
         self.alarms: list[Alarm] = []
         self.troubles: list[tuple[str, TaskRow, BaseException]] = []
-        acting = actors(self.bucket, self._read, self.clock.now, self.alarms.append)
+        acting = actors(self.bucket, self._read, self.clock.now, self.alarms.append, self.storage)
         self.engine = Engine(self.storage, MACHINES, acting, self.clock)
         self.dispatcher = Dispatcher(self.engine, self._report)
 

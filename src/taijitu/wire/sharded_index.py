@@ -1,0 +1,195 @@
+"""Indexes of content: in which CARs (shards) its blocks lie, and where (`index/sharded/dag@0.1`).
+
+    root     {"index/sharded/dag@0.1": {"content": link, "shards": [link of a shard's block, …]}}
+    a shard  [multihash of the shard, [[multihash of a slice, [offset, length]], …]]
+
+Law: what is read is within the limits and in one form only; whether it is true is for others to
+find out. Shards are read one at a time, for each may list very many slices.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, NamedTuple, cast
+
+from taijitu.ipld import car, dagcbor
+from taijitu.ipld.cid import DAG_CBOR, SHA2_256, InvalidLink, Link, link_to, link_with
+from taijitu.kernel.record import Record
+
+VARIANT: Final = "index/sharded/dag@0.1"
+
+INDEX_SIZE_MAX: Final = 32 * 1024 * 1024
+"""Bytes of an index in CAR: some 700,000 slices."""
+SHARD_BLOCK_SIZE_MAX: Final = 4 * 1024 * 1024
+"""Bytes of the block that lists the slices of one shard: some 90,000 slices."""
+SHARDS_MAX: Final = 5_000
+"""Shards of one index: as many as an upload may have."""
+BLOCKS_MAX: Final = 2 * SHARDS_MAX
+"""Blocks in the CAR. What no index names is no harm, but need not be read without end."""
+MULTIHASH_SIZE_MAX: Final = 1_024
+"""Bytes of a multihash. One that carries its bytes inside may be long."""
+POSITION_MAX: Final = 2**53 - 1
+"""The largest offset or length: what every reader of an index can hold."""
+
+LIMITS: Final = car.Limits(
+    size_max=INDEX_SIZE_MAX,
+    blocks_max=BLOCKS_MAX,
+    block_size_max=SHARD_BLOCK_SIZE_MAX,
+    roots_max=1,
+)
+
+_SHA2_256: Final = bytes((SHA2_256, 32))
+_SHA2_256_SIZE: Final = 34
+
+
+class InvalidIndex(ValueError):
+    """These bytes are no index; the text says why. `name` is the one that clients know it by."""
+
+    def __init__(self, name: Literal["UnknownFormat", "DecodeFailure"], why: str) -> None:
+        super().__init__(why)
+        self.name = name
+
+
+class Slice(NamedTuple):
+    """The bytes with a multihash: `length` of them, from `offset` on."""
+
+    multihash: bytes
+    offset: int
+    length: int
+
+
+class Shard(NamedTuple):
+    """A CAR, by its multihash, and what is said to lie in it. No multihash stands there twice."""
+
+    multihash: bytes
+    slices: tuple[Slice, ...]
+
+
+class Index(Record, eq=False):
+    """An index whose root was read."""
+
+    content: Link
+    """The root of the content that it is about."""
+    links: tuple[Link, ...]
+    """The blocks of its shards, each once."""
+    blocks: Mapping[Link, bytes]
+
+    def shards(self) -> Iterator[Shard]:
+        """The shards, each once. Raises `InvalidIndex` when it comes to one that is malformed."""
+        seen: set[bytes] = set()
+        for link in self.links:
+            block = self.blocks.get(link)
+            if block is None:
+                raise malformed(f"the block {link} of a shard is missing")
+            shard = shard_in(link, block)
+            if shard.multihash in seen:
+                raise malformed(f"a shard is listed twice, in {link} the second time")
+            seen.add(shard.multihash)
+            yield shard
+
+
+def decode(data: bytes) -> Index:
+    """The index in a CAR. Raises `InvalidIndex`."""
+    try:
+        archive = car.decode(data, LIMITS)
+    except car.CarError as why:
+        raise malformed(str(why)) from why
+    if len(archive.roots) != 1:
+        raise unknown(f"an index has one root, not {len(archive.roots)}")
+    root = archive.roots[0]
+    if root.codec != DAG_CBOR:
+        raise unknown(f"unexpected root CID codec: {root.codec:#x}")
+    block = archive.blocks.get(root)
+    if block is None:
+        raise malformed("missing root block")
+    value = value_in(root, block)
+    if not isinstance(value, dict) or [*cast("dict[str, object]", value)] != [VARIANT]:
+        raise unknown(f"the root is no {VARIANT}")
+    return named_by(cast("dict[str, object]", value)[VARIANT], archive.blocks)
+
+
+def named_by(value: object, blocks: Mapping[Link, bytes]) -> Index:
+    """What the root says, below the name of the format."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        content, links = fields.get("content"), fields.get("shards")
+        if len(fields) == 2 and isinstance(content, Link) and isinstance(links, list):
+            return Index(content, links_in(cast("list[object]", links)), blocks)
+    raise malformed("the root does not name a content, a list of shards, and no more")
+
+
+def encode(content: Link, shards: list[Shard]) -> bytes:
+    """The CAR of an index: everything in the order of digests, as clients write it."""
+    blocks: list[bytes] = []
+    for shard in sorted(shards):
+        slices = [[each.multihash, [each.offset, each.length]] for each in sorted(shard.slices)]
+        blocks.append(dagcbor.encode([shard.multihash, slices]))
+    links = [link_to(block) for block in blocks]
+    root = dagcbor.encode({VARIANT: {"content": content, "shards": links}})
+    link = link_to(root)
+    return car.encode([link], [*zip(links, blocks, strict=True), (link, root)])
+
+
+def links_in(values: list[object]) -> tuple[Link, ...]:
+    """The links of the shards' blocks."""
+    if len(values) > SHARDS_MAX:
+        raise malformed(f"more than {SHARDS_MAX} shards")
+    links = [value for value in values if isinstance(value, Link)]
+    if len(links) != len(values):
+        raise malformed("what stands in the list of shards is no link")
+    if len(set(links)) != len(links):
+        raise malformed("a shard is listed twice")
+    return tuple(links)
+
+
+def shard_in(link: Link, block: bytes) -> Shard:
+    """One shard, read from its block."""
+    match value_in(link, block):
+        case [bytes() as multihash, [*slices]]:
+            check_multihash(multihash)
+            found = tuple([slice_in(each) for each in cast("list[object]", slices)])
+        case _:
+            raise malformed(f"the block {link} is no shard")
+    if len({each.multihash for each in found}) != len(found):
+        raise malformed(f"a slice is listed twice in {link}")
+    return Shard(multihash, found)
+
+
+def slice_in(value: Any) -> Slice:
+    match value:
+        case [bytes() as multihash, [offset, length]] if is_position(offset) and is_position(
+            length
+        ):
+            if not multihash.startswith(_SHA2_256) or len(multihash) != _SHA2_256_SIZE:
+                check_multihash(multihash)
+            return Slice(multihash, offset, length)
+        case _:
+            raise malformed("a slice is a multihash, and two numbers that are not negative")
+
+
+def is_position(value: object) -> bool:
+    return type(value) is int and 0 <= value <= POSITION_MAX
+
+
+def check_multihash(multihash: bytes) -> None:
+    if len(multihash) > MULTIHASH_SIZE_MAX:
+        raise malformed(f"a multihash of {len(multihash)} bytes")
+    try:
+        link_with(multihash)
+    except InvalidLink as why:
+        raise malformed(f"what should be a multihash is none: {why}") from why
+
+
+def value_in(link: Link, block: bytes) -> Any:
+    if link.codec != DAG_CBOR:
+        raise malformed(f"the block {link} is not DAG-CBOR")
+    try:
+        return dagcbor.decode(block)
+    except dagcbor.DecodeError as why:
+        raise malformed(f"the block {link} is {why}") from why
+
+
+def malformed(why: str) -> InvalidIndex:
+    return InvalidIndex("DecodeFailure", why)
+
+
+def unknown(why: str) -> InvalidIndex:
+    return InvalidIndex("UnknownFormat", why)

@@ -125,7 +125,7 @@ def encode(content: Link, shards: list[Shard]) -> bytes:
     links = [link_to(block) for block in blocks]
     root = dagcbor.encode({VARIANT: {"content": content, "shards": links}})
     link = link_to(root)
-    return car.encode([link], [*zip(links, blocks, strict=True), (link, root)])
+    return car.encode([link], [(link, root), *zip(links, blocks, strict=True)])
 
 
 def links_in(values: list[object]) -> tuple[Link, ...]:

@@ -15,8 +15,10 @@ from crash.mortal import PATIENCE, Mortal, ending
 from support.client import Car, Inside, Space, random_car, talking_to
 from support.eventually import eventually
 from support.service import Service
+from taijitu.ipld.cid import CAR, link_to, multihash
 from taijitu.server.installation import actors
 from taijitu.storage.memory import MemoryStorage
+from taijitu.wire.sharded_index import Shard, Slice, encode
 
 DYING = Path(__file__).with_name("dying.py")
 HASTY = {"TAIJITU_UPLOAD_WINDOW": "1", "TAIJITU_UPLOAD_GRACE": "1"}
@@ -110,6 +112,30 @@ async def test_bytes_are_swept_after_a_restart_although_their_deletion_died(
         await holds(alice)
         added = (await alice.add(car))["ok"]
         assert added["status"] == "upload", "the sweep is over; it starts clean"
+
+
+async def test_an_index_is_known_after_a_restart_although_whoever_looked_died(
+    mortal: Mortal,
+) -> None:
+    await mortal.start_dying_at("index/examine")
+    async with talking_to(mortal) as client:
+        alice, car = client.space("alice"), random_car()
+        slices = (Slice(multihash(car.data[10:20]), 10, 10),)
+        data = encode(car.link, [Shard(car.link.multihash, slices)])
+        index = Car(link_to(data, CAR), data)
+        await alice.store(car)
+        await alice.store(index)
+        asked = alice.ask("space/index/add", {"index": index.link})
+        await cut_off(client.send(asked))
+        await mortal.wait_for_its_death("index/examine")
+        assert opened(mortal) == {"index/examine"}
+        found = "SELECT start, length FROM slice"
+        assert Inside(mortal.data).rows(found) == []
+
+        mortal.start()
+        await carried_out(mortal, "index/examine")
+        assert Inside(mortal.data).rows(found) == [(10, 10)]
+        assert (await client.send(asked)).out == {"ok": {}}
 
 
 async def test_an_operator_is_told_after_a_restart_although_the_alarm_died(

@@ -37,9 +37,10 @@ from taijitu.ucan.receipt import InvalidReceipt
 from taijitu.ucan.signature import InvalidSignature
 from taijitu.ucan.signer import InvalidKey, Signer
 from taijitu.ucan.validity import Authority
-from taijitu.wire import exchange, sigv4
+from taijitu.wire import exchange, sharded_index, sigv4
 from taijitu.wire.exchange import Refusal
 from taijitu.wire.message import Message
+from taijitu.wire.sharded_index import InvalidIndex, Shard, Slice
 from unit.ucan import people
 
 SPELLINGS_MAX: Final = 64
@@ -95,6 +96,19 @@ def link_text(data: bytes, _: int) -> None:
     except InvalidLink:
         return
     assert Link(link.data) == link
+
+
+def content_index(data: bytes, _: int) -> None:
+    try:
+        index = sharded_index.decode(data)
+        shards = list(index.shards())
+    except InvalidIndex:
+        return
+    again = sharded_index.decode(sharded_index.encode(index.content, shards))
+    assert again.content == index.content
+    assert sorted((each.multihash, *sorted(each.slices)) for each in again.shards()) == sorted(
+        (each.multihash, *sorted(each.slices)) for each in shards
+    )
 
 
 def ucan(data: bytes, _: int) -> None:
@@ -382,9 +396,18 @@ SETTINGS: Final = [
 ]
 DIDS: Final = [principal.from_did(who["did"]) for who in vectors.principals.values()]
 
+INDEX: Final = sharded_index.encode(
+    people.raw_link,
+    [
+        Shard(people.car_link.multihash, (Slice(people.raw_link.multihash, 0, 10),)),
+        Shard(people.raw_link.multihash, ()),
+    ],
+)
+
 TARGETS: Final = (
     Target("DAG-CBOR", inputs.values(), dag_cbor, 2),
     Target("CAR", inputs.archives(), car_file, 2),
+    Target("index", [INDEX], content_index, 0.5),
     Target("link", LINKS, link_bytes, 0.5),
     Target("link as text", [str(Link(each)).encode() for each in LINKS], link_text, 0.5),
     Target("UCAN", inputs.ucans(), ucan, 2),

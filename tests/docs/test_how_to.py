@@ -15,7 +15,7 @@ import pytest
 
 from support.client import random_car, talking_to
 from support.service import Serve, Service
-from taijitu.cli import app
+from taijitu.cli.commands import app
 from taijitu.server.config import PREFIX, Reader, assemble
 
 PAGES: Final = sorted((Path(__file__).parents[2] / "docs" / "how-to").glob("*.md"))

@@ -1,5 +1,5 @@
 """The command line: one program, `taijitu`. Each command is a file; nothing is imported before it
-is asked for, so that `taijitu --help` is quick.
+is asked for, so that `taijitu --help` is quick, and `taijitu serve` back at once after a crash.
 
 Law: what was asked for goes to standard output, everything else to standard error. The exit code
 is 0, or `REFUSED` when it could not be done, or `USAGE` when it was not understood.
@@ -9,10 +9,6 @@ import os
 import sys
 from collections.abc import Sequence
 from typing import Final
-
-from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
-
-from taijitu import __version__
 
 REFUSED: Final = 1
 """Exit code: what was asked was refused, or failed."""
@@ -25,58 +21,6 @@ INTERRUPTED: Final = 130
 
 PIPE_CLOSED: Final = 141
 """Exit code: whoever read the output stopped reading."""
-
-app = App(
-    name="taijitu",
-    help="A content-addressed storage service, and the machines under it.",
-    help_epilogue="Settings come from the environment (TAIJITU_DATA, TAIJITU_PORT, ...) "
-    "and from taijitu.toml. `taijitu COMMAND --help` says more about a command.",
-    help_format="markdown",
-    version=__version__,
-    suppress_keyboard_interrupt=False,
-    default_parameter=Parameter(negative=(), show_default=lambda value: value or None),
-)
-key = App(name="key", help="Make a key, or show whose it is.", sort_key=20)
-space = App(name="space", help="Let spaces in, and see how much they hold.", sort_key=21)
-
-COMMANDS: Final = (
-    (app, "serve", "serve:serve", "Run the service until it is interrupted."),
-    (app, "demo", "demo:demo", "Watch one file go through the whole machine, step by step."),
-    (app, "check", "check:check", "Say whether the service could start here, and why not."),
-    (app, "doctor", "doctor:doctor", "Examine the service, whether it runs or not."),
-    (
-        app,
-        "waiting",
-        "waiting:waiting",
-        "Tell what is not at rest: what for, since when, until when.",
-    ),
-    (app, "retry", "waiting:retry", "Try a waiting task again at once."),
-    (app, "park", "waiting:park", "Put a task aside until somebody retries it."),
-    (app, "backup", "backup:backup", "Make a backup, while the service runs or not."),
-    (app, "restore", "backup:restore", "Make a data folder of a backup."),
-    (app, "env", "env:env", "Print the settings with which a client uses this service."),
-    (app, "put", "put:put", "Store a CAR."),
-    (app, "get", "get:get", "Fetch what a link names, and verify it."),
-    (app, "ls", "ls:ls", "List the CARs of a space."),
-    (app, "rm", "rm:rm", "Remove CARs from a space."),
-    (app, "whoami", "whoami:whoami", "Show as whom put, get, ls and rm ask, and with what proof."),
-    (app, "delegate", "delegate:delegate", "Delegate abilities over a space to somebody."),
-    (app, "chart", "chart:chart", "Draw a machine from its code: a Mermaid chart and a table."),
-    (app, "history", "history:history", "Tell everything that happened to one object of a space."),
-    (key, "new", "key:new", "Make a new private key."),
-    (key, "show", "key:show", "Show whose key the service's (or the one in a file) is."),
-    (space, "provision", "space:provision", "Give a space room, now and from now on."),
-    (space, "list", "space:all_spaces", "List the spaces that have room here."),
-    (space, "info", "space:info", "Show how much one space may hold, and does."),
-    (space, "block", "space:block", "Let nothing new into a space. What it holds stays."),
-    (space, "unblock", "space:unblock", "Let a blocked space in again."),
-)
-"""Where each command belongs, its name, its function and its summary."""
-
-for _place, (_parent, _name, _function, _summary) in enumerate(COMMANDS):
-    _parent.command(f"taijitu.cli.{_function}", name=_name, help=_summary, sort_key=_place)
-app.command(key)
-app.command(space)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,17 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(tokens: list[str]) -> int:
     """Run a command, and say in one sentence why it could not be done."""
     try:
-        show_whole_help(tokens)
-        code = app(
-            tokens,
-            verbose=False,
-            exit_on_error=False,
-            print_error=False,
-            result_action="return_value",
-        )
-    except CycloptsError as why:
-        say(f"{misunderstood(why)}\nTry `{' '.join(('taijitu', *command_of(why)))} --help`.")
-        return USAGE
+        return start() if tokens == ["serve"] else call(tokens)
     except Exception as why:
         from taijitu.cli.trouble import Misuse, Refusal
         from taijitu.server.trouble import CannotStart
@@ -119,29 +53,21 @@ def run(tokens: list[str]) -> int:
             raise
         say(str(why))
         return REFUSED
-    return code if isinstance(code, int) else 0
 
 
-def show_whole_help(tokens: list[str]) -> None:
-    """The summary of a command stands in for its docstring in lists only, not on its own page."""
-    _, commands, _ = app.parse_commands(tokens)
-    for command in commands:
-        function = command.default_command
-        if function is not None and function.__module__.startswith(__name__):
-            command.help = function.__doc__
+def start() -> int:
+    """Serve. It is what a supervisor starts again after a crash, and there is nothing to parse."""
+    from taijitu.cli.serve import serve
+
+    serve()
+    return 0
 
 
-def misunderstood(why: CycloptsError) -> str:
-    """The sentence for arguments that make no sense."""
-    if isinstance(why, UnknownCommandError):
-        return str(why).replace('Unknown command "', 'there is no command "', 1)
-    text = str(why).strip()
-    return text[:1].lower() + text[1:]
+def call(tokens: list[str]) -> int:
+    """Understand what is asked for, and do it."""
+    from taijitu.cli import commands
 
-
-def command_of(why: CycloptsError) -> tuple[str, ...]:
-    """The command that was meant, as far as it was understood."""
-    return tuple(why.command_chain or ())
+    return commands.call(tokens)
 
 
 def say(text: str) -> None:

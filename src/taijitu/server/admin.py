@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import structlog
 
 from taijitu import __version__
 from taijitu.engine.history import history
@@ -32,8 +31,6 @@ from taijitu.ucan import principal
 
 BODY_SIZE_MAX: Final = 64 * 1024
 BODY_TIME_MAX: Final = 10.0
-
-log = structlog.get_logger()
 
 
 class BadRequest(Exception):

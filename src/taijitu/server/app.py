@@ -8,8 +8,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
-import structlog
-
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.record import Record
 from taijitu.server import about, logs
@@ -37,6 +35,7 @@ from taijitu.server.limits import (
     Room,
     Slots,
 )
+from taijitu.server.logs import log
 from taijitu.server.meter import Meter
 from taijitu.server.refusals import refusal
 from taijitu.server.uploads import Uploads
@@ -61,8 +60,6 @@ PREFLIGHT: Final = {
 Handler = Callable[[Request], Awaitable[Answer]]
 Rpc = Callable[[str | None, str | None, bytes], Awaitable[HttpAnswer]]
 """Content type, accept, body: answer."""
-
-log = structlog.get_logger()
 
 
 class Doors(Record):

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-import structlog
-
 from taijitu.actors import actors
 from taijitu.actors.audit import Audit
 from taijitu.buckets.disk import DiskBucket
@@ -33,6 +31,7 @@ from taijitu.protocols.settled import Settling
 from taijitu.protocols.spaces import Spaces
 from taijitu.server import folder, identity
 from taijitu.server.config import Config
+from taijitu.server.logs import log
 from taijitu.server.trouble import CannotStart
 from taijitu.storage.sqlite import SqliteStorage
 from taijitu.storage.sqlite_file import Unusable
@@ -44,8 +43,6 @@ ACCESS_KEY: Final = "taijitu"
 
 AUDIT_PAUSE_SECONDS: Final = 6 * 3600
 RECEIPTS_PAUSE_SECONDS: Final = 3600
-
-log = structlog.get_logger()
 
 
 class Installation:
@@ -123,9 +120,23 @@ async def opened(config: Config) -> AsyncGenerator[Installation, None]:
             stack.push_async_callback(storage.close)
             bucket = DiskBucket.open(bucket_folder(config), presigner(config, signer))
             stack.push_async_callback(bucket.close)
+            await insist_on_memory(config, storage, bucket)
         except (Fault, Unusable) as why:
             raise CannotStart(str(why)) from why
         yield Installation(config, signer, storage, bucket)
+
+
+async def insist_on_memory(config: Config, storage: SqliteStorage, bucket: DiskBucket) -> None:
+    """Raises `CannotStart` for bytes that the database knows nothing of, nor of anything else: it
+    was lost, and an audit would sweep all that it held."""
+    if await storage.scan("", limit=1):
+        return
+    async for _ in bucket.objects():
+        raise CannotStart(
+            f"{sqlite_file(config)} is empty, and there are bytes in {bucket_folder(config)}: the "
+            "database was lost or moved. Put it back, or restore a backup (taijitu restore); to "
+            "begin anew, move the bytes away"
+        )
 
 
 def presigner(config: Config, signer: Signer) -> Presigner:

@@ -17,7 +17,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
-import structlog
 import uvicorn
 
 from taijitu.server.connection import Connection
@@ -36,8 +35,6 @@ UNIX_PATH_MAX: Final = 100
 
 FILES_MAX: Final = 65_536
 """Open files that we ask the kernel for."""
-
-log = structlog.get_logger()
 
 
 class CannotListen(CannotStart):

@@ -6,13 +6,14 @@ Law: keys, signatures and query strings (a presigned URL's *is* a credential) ar
 import logging
 import re
 import sys
+import traceback
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Final, TextIO, cast
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO, TypeAlias, cast
 from xml.sax.saxutils import unescape
 
 import msgspec
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from taijitu.server.settings import LogFormat
 
@@ -30,31 +31,71 @@ S3_ERROR: Final = re.compile("<Error><Code>(.*?)</Code><Message>(.*?)</Message>"
 ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
 
 
+Render: TypeAlias = Callable[[str, dict[str, Any]], str]
+"""Makes a line of a level and the fields of an event, of which `exc_info`, an exception, may
+be one."""
+
+
+def as_json(_level: str, fields: dict[str, Any]) -> str:
+    """A line for machines."""
+    trouble = fields.pop("exc_info", None)
+    if trouble is not None:
+        fields["exception"] = "".join(traceback.format_exception(trouble)).rstrip("\n")
+    return ENCODER.encode(fields).decode()
+
+
+def for_people(stream: TextIO) -> Render:
+    """Lines with columns, and with colours on a terminal."""
+    # It takes long to import, and a service that a supervisor restarts writes for machines.
+    from structlog.dev import ConsoleRenderer  # noqa: PLC0415
+
+    renderer = ConsoleRenderer(colors=stream.isatty())
+    return lambda level, fields: str(renderer(None, level, fields))
+
+
+class Logger:
+    """Writes what happened, with fields that say to whom and why."""
+
+    def __init__(self) -> None:
+        self.stream: TextIO | None = None
+        """Where lines go; standard error, if nothing else was said."""
+        self.render: Render = as_json
+
+    def info(self, event: str, /, **fields: Any) -> None:
+        """What is as it should be."""
+        self.write("info", event, fields)
+
+    def warning(self, event: str, /, **fields: Any) -> None:
+        """What will pass by itself, and is worth a look if it comes often."""
+        self.write("warning", event, fields)
+
+    def error(self, event: str, /, **fields: Any) -> None:
+        """What a person should look at."""
+        self.write("error", event, fields)
+
+    def exception(self, event: str, /, **fields: Any) -> None:
+        """An error, with the exception that is being handled."""
+        self.write("error", event, {"exc_info": sys.exception(), **fields})
+
+    def write(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        """One line."""
+        at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        line = self.render(level, {**fields, "event": event, "level": level, "timestamp": at})
+        stream = self.stream or sys.stderr
+        stream.write(f"{line}\n")
+        stream.flush()
+
+
+log: Final = Logger()
+"""The log of this process."""
+
+
 def configure(wanted: LogFormat = "auto", stream: TextIO | None = None) -> None:
     """Set the process's logging up, once, before anything logs."""
-    stream = cast("TextIO", stream or sys.stderr)
+    log.stream = stream = cast("TextIO", stream or sys.stderr)
     people = wanted == "console" or (wanted == "auto" and stream.isatty())
-    renderer: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
-        if people
-        else [structlog.processors.format_exc_info, as_json]
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper("iso", utc=True),
-            *renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(stream),
-        cache_logger_on_first_use=True,
-    )
+    log.render = for_people(stream) if people else as_json
     logging.basicConfig(handlers=[Foreign()], level=FOREIGN_LEVEL, force=True)
-
-
-def as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    """The last step of a JSON line."""
-    return ENCODER.encode(event).decode()
 
 
 def why(body: bytes) -> str:
@@ -72,6 +113,5 @@ class Foreign(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info:
-            fields["exc_info"] = record.exc_info
-        logger = structlog.get_logger()
-        logger.log(record.levelno, record.getMessage(), **fields)
+            fields["exc_info"] = record.exc_info[1]
+        log.write(record.levelname.lower(), record.getMessage(), fields)

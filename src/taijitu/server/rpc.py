@@ -5,8 +5,6 @@ bytes ──> wire.exchange ──> protocols.execution ──> one transaction 
 
 from collections.abc import Callable, Mapping
 
-import structlog
-
 from taijitu import __version__
 from taijitu.engine.clock import wall_ms
 from taijitu.ipld.cid import InvalidLink, Link
@@ -26,13 +24,12 @@ from taijitu.server import logs
 from taijitu.server.about import About
 from taijitu.server.http import HttpAnswer, sentence
 from taijitu.server.installation import Installation
+from taijitu.server.logs import log
 from taijitu.ucan.delegation import decode
 from taijitu.ucan.remembered import Remembered
 from taijitu.ucan.validity import Authority
 from taijitu.wire import exchange
 from taijitu.wire.exchange import Answer, Refusal
-
-log = structlog.get_logger()
 
 
 class Rpc:

@@ -11,8 +11,6 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import structlog
-
 from taijitu.buckets.names import digest_of, named_by
 from taijitu.buckets.port import LocalBucket, TooLate, WrongBytes
 from taijitu.buckets.presign import CHECKSUM, PUT_HEADERS, Presigner, Signed
@@ -25,6 +23,7 @@ from taijitu.server.limits import (
     Slots,
     SlotsByName,
 )
+from taijitu.server.logs import log
 from taijitu.server.refusals import refusal
 
 SECOND: Final = 1000
@@ -32,8 +31,6 @@ SECOND: Final = 1000
 
 Hint = Callable[[bytes], Awaitable[None]]
 """Told the multihash of an object that may have arrived."""
-
-log = structlog.get_logger()
 
 
 class Uploads:

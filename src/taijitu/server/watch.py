@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from taijitu.engine.actor import Actor, Actors, Assignment
@@ -17,6 +16,7 @@ from taijitu.engine.group import Group
 from taijitu.kernel.failures import Fault, HeadMoved
 from taijitu.kernel.receipt import Ok, Receipt
 from taijitu.server.installation import Installation
+from taijitu.server.logs import log
 
 CENSUS_PAUSE_SECONDS: Final = 15.0
 """Between two censuses, at least: figures are as old as that."""
@@ -29,8 +29,6 @@ COMMIT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 
 GROUP_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 """Upper bounds of the histogram's buckets."""
-
-log = structlog.get_logger()
 
 
 class Watch:

@@ -9,10 +9,12 @@ import sys
 import pytest
 
 from taijitu import __version__
-from taijitu.cli import COMMANDS, PIPE_CLOSED, REFUSED, USAGE
+from taijitu.cli import PIPE_CLOSED, REFUSED, USAGE
+from taijitu.cli.commands import COMMANDS
 from unit.cli.running import Run
 
 HEAVY = ("taijitu.server", "taijitu.engine", "taijitu.ucan", "apsw", "aiohttp", "uvicorn", "nacl")
+FOR_PEOPLE = ("cyclopts", "rich", "structlog", "aiohttp")
 
 
 def test_without_a_command_it_prints_help(run: Run) -> None:
@@ -56,6 +58,17 @@ def test_help_imports_nothing_that_it_does_not_need() -> None:
     script = (
         "import sys; from taijitu.cli import main; main(['--help']); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_serving_imports_nothing_that_only_people_need() -> None:
+    script = (
+        "import sys, taijitu.cli, taijitu.cli.serve, taijitu.server.service; "
+        f"print([name for name in {FOR_PEOPLE!r} if name in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60

@@ -4,11 +4,11 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
-import structlog
 
-from taijitu.server import app, logs
+from taijitu.server import logs
 from unit.server.running import Service, fresh
 
 
@@ -16,11 +16,10 @@ from unit.server.running import Service, fresh
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     handlers, level = logging.root.handlers[:], logging.root.level
     stream = io.StringIO()
+    for name in ("stream", "render"):
+        monkeypatch.setattr(logs.log, name, getattr(logs.log, name))
     logs.configure("json", stream)
-    # One that has written to another test's stream would go on doing so.
-    monkeypatch.setattr(app, "log", structlog.get_logger())
     yield stream
-    structlog.reset_defaults()
     logging.basicConfig(handlers=handlers, level=level, force=True)
 
 
@@ -29,7 +28,7 @@ def events(lines: io.StringIO) -> list[dict[str, object]]:
 
 
 def test_a_line_is_one_json_object_whatever_is_in_it(lines: io.StringIO) -> None:
-    structlog.get_logger().info("two\nlines", what=b"bytes", where=object)
+    logs.log.info("two\nlines", what=b"bytes", where=object)
     (event,) = events(lines)
     assert event["event"] == "two\nlines"
     assert event["level"] == "info"
@@ -38,10 +37,23 @@ def test_a_line_is_one_json_object_whatever_is_in_it(lines: io.StringIO) -> None
 def test_a_traceback_is_a_field(lines: io.StringIO) -> None:
     try:
         raise RuntimeError("broken")
-    except RuntimeError:
-        structlog.get_logger().exception("failed")
+    except RuntimeError as why:
+        logs.log.exception("failed")
+        logs.log.error("failed", exc_info=why)
+        logging.getLogger("asyncio").exception("failed")
+    for event in events(lines):
+        assert str(event["exception"]).startswith("Traceback (most recent call last):")
+        assert str(event["exception"]).endswith("RuntimeError: broken")
+        assert (event["level"], "exc_info" in event) == ("error", False)
+    assert len(events(lines)) == 3
+
+
+def test_a_line_says_when_in_utc(lines: io.StringIO) -> None:
+    before = datetime.now(UTC)
+    logs.log.warning("odd")
     (event,) = events(lines)
-    assert "RuntimeError: broken" in str(event["exception"])
+    assert str(event["timestamp"]).endswith("Z")
+    assert before <= datetime.fromisoformat(str(event["timestamp"])) <= datetime.now(UTC)
 
 
 def test_lines_of_libraries_look_like_ours_and_their_chatter_is_left_out(
@@ -59,9 +71,21 @@ def test_lines_of_libraries_look_like_ours_and_their_chatter_is_left_out(
 
 def test_for_people_a_line_is_text(lines: io.StringIO) -> None:
     logs.configure("console", lines)
-    structlog.get_logger().info("hello", who="alice")
+    logs.log.info("hello", who="alice")
     assert "hello" in lines.getvalue()
     assert "who=alice" in lines.getvalue()
+    assert "info" in lines.getvalue()
+
+
+def test_for_people_a_traceback_follows_its_line(lines: io.StringIO) -> None:
+    logs.configure("console", lines)
+    try:
+        raise RuntimeError("broken")
+    except RuntimeError:
+        logs.log.exception("failed")
+    first, *_, last = lines.getvalue().rstrip().splitlines()
+    assert "failed" in first
+    assert last.endswith("RuntimeError: broken")
 
 
 async def test_the_signature_of_a_url_is_never_logged(lines: io.StringIO, service: Service) -> None:

@@ -302,6 +302,13 @@ def test_a_demo_that_is_stopped_leaves_nothing(
     assert list(temporary.iterdir()) == []
 
 
+def test_a_demo_on_what_is_no_folder_says_so(idle: Service, tmp_path: Path) -> None:
+    file = tmp_path / "notes"
+    file.touch()
+    ended = taijitu(idle, "demo", "--folder", str(file))
+    assert (ended.code, ended.err) == (1, f"taijitu: {file} is not a folder\n")
+
+
 @pytest.mark.parametrize("sign", ["has room", "Active", "Receiving", "Stored", "Absent", "wait"])
 def test_a_demo_that_was_killed_is_finished_by_the_next(
     idle: Service, tmp_path: Path, sign: str

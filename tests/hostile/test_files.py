@@ -128,6 +128,24 @@ def test_a_damaged_database_is_told_and_left_as_it_is(used: Service) -> None:
     used.start()
 
 
+async def test_bytes_are_not_swept_because_the_database_was_lost(serve: Serve) -> None:
+    service = serve()
+    async with talking_to(service) as client:
+        alice, car = client.space("alice"), random_car()
+        await alice.store(car)
+        service.stop()
+        inside = Inside(service.data)
+        genuine = inside.database.read_bytes()
+        for lose in (inside.database.unlink, lambda: inside.database.write_bytes(b"")):
+            lose()
+            for _ in ("at once", "when the first try has made a new one"):
+                assert f"{inside.database} is empty, and there are bytes" in refused(service)
+            assert inside.place_of(car).read_bytes() == car.data
+        inside.database.write_bytes(genuine)
+        service.start()
+        assert await client.fetch(car.link) == car.data
+
+
 async def test_half_an_upload_that_was_left_over_is_gone_and_the_whole_can_come(
     serve: Serve,
 ) -> None:
@@ -171,6 +189,16 @@ def fill(disk: Path) -> Path:
         while True:
             file.write(bytes(CHUNK))
     return filler
+
+
+def test_a_disk_that_is_full_at_the_start_is_told(small_disk: Path) -> None:
+    service = Service(small_disk / "data")
+    filler = fill(small_disk)
+    assert f"{small_disk / 'data'}" in refused(service)
+    filler.unlink()
+    service.log = small_disk / "service.log"
+    with running(service):
+        assert service.is_healthy()
 
 
 async def test_a_full_disk_is_told_loses_nothing_and_works_again_when_there_is_room(

@@ -4,6 +4,7 @@ Everything here could be done by anybody: the agent signs and speaks HTTP, the o
 the admin door. The service is one of its own, which ends with the demo.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Generator
@@ -77,8 +78,12 @@ def make(folder: Path) -> Path:
     """The folder, there. Raises `Refusal`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise Refusal(f"{folder} is not a folder") from None
     except OSError as why:
-        raise Refusal(f"{folder} cannot be used: {why.strerror}") from None
+        raise Refusal(f"{folder} cannot be made: {why.strerror}") from None
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise Refusal(f"{folder} cannot be used: it is not yours to write in")
     return folder
 
 
@@ -105,8 +110,6 @@ def given(path: Path) -> Path:
 
 def made_up(folder: Path) -> Path:
     """A CAR that nobody has seen before, with one block; the one that was made up here before."""
-    import os
-
     from taijitu.ipld import car
     from taijitu.ipld.cid import RAW, link_to
 

@@ -64,8 +64,12 @@ def take(folder: Path) -> FolderLock:
         pid = pid_in(fd)
         os.close(fd)
         raise FolderInUse(folder, pid) from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+    except OSError as why:
+        os.close(fd)
+        raise CannotStart(f"{folder / LOCK} cannot be written: {why.strerror}") from None
     return FolderLock(folder, fd)
 
 

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from taijitu.cli import words
 
 Client = Literal["w3", "storacha", "node"]
+CommandLine = Literal["w3", "storacha"]
 Shell = Literal["sh", "fish", "powershell"]
 
 NODE: Final = """\
@@ -38,6 +39,14 @@ console.log(`${{client.agent.did()}} may store in ${{space.did()}}`)
 """
 
 
+GATEWAY: Final = """\
+# storacha space create asks a gateway that is none of ours, and fails with it, unless it is told
+# not to: storacha space create NAME --no-gateway-authorization"""
+
+HINTS: Final[dict[CommandLine, str]] = {"storacha": GATEWAY}
+"""What no setting can do: comments, in any shell."""
+
+
 def env(
     client: Client,
     /,
@@ -48,6 +57,7 @@ def env(
     """Print the settings with which a client uses this service.
 
     For a command line: eval "$(taijitu env w3)". For Node.js: a beginning that can be pasted.
+    What has to be typed beside the settings is printed as a comment.
 
     Parameters
     ----------
@@ -67,6 +77,8 @@ def env(
         print(snippet(url, did), end="")
     else:
         print("\n".join(line(name, value, shell) for name, value in settings.items()))
+        if client in HINTS:
+            print(HINTS[client])
 
 
 def variables(client: Client, url: str, did: str) -> dict[str, str]:

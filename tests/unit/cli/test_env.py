@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from urllib.parse import urljoin
 
 import pytest
 
@@ -31,9 +32,32 @@ def test_a_shell_that_reads_the_lines_has_the_settings(run: Run, client: str) ->
 def test_the_same_settings_come_as_json(run: Run, client: str) -> None:
     settings = json.loads(run("env", client, "--json").out)
     assert tuple(settings) == NAMES[client]
-    assert run("env", client).out == "".join(
-        f"export {name}={value}\n" for name, value in settings.items()
-    )
+    exported = "".join(f"export {name}={value}\n" for name, value in settings.items())
+    said = run("env", client).out
+    assert said.startswith(exported)
+    assert all(line.startswith("# ") for line in said.removeprefix(exported).splitlines())
+
+
+def test_what_no_setting_can_do_is_told_where_it_is_needed(run: Run) -> None:
+    """The storacha command line asks a gateway elsewhere when it creates a space; w3 does not."""
+    assert "--no-gateway-authorization" in run("env", "storacha").out
+    assert "gateway" not in run("env", "w3").out
+    assert "gateway" not in run("env", "storacha", "--json").out
+    assert "skipGatewayAuthorization: true" in run("env", "node").out
+
+
+@pytest.mark.parametrize("shell", ["fish", "powershell"])
+def test_the_hint_is_a_comment_in_every_shell(run: Run, shell: str) -> None:
+    settings, hints = run("env", "storacha", "--shell", shell).out.split("# ", 1)
+    assert settings.count("\n") == len(NAMES["storacha"])
+    assert all(line.startswith("# ") for line in f"# {hints}".splitlines())
+
+
+@pytest.mark.parametrize("client", NAMES)
+def test_receipts_are_at_a_base_that_links_can_be_put_to(run: Run, client: str) -> None:
+    """Both command lines resolve a link against it, which drops what follows the last slash."""
+    receipts = json.loads(run("env", client, "--json").out)[NAMES[client][2]]
+    assert urljoin(receipts, "bafy") == "http://localhost:3000/receipt/bafy"
 
 
 def test_the_settings_follow_the_public_url(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

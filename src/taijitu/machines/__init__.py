@@ -8,9 +8,12 @@ from taijitu.machines.blob import BLOB
 from taijitu.machines.entry import ENTRY
 from taijitu.machines.index import INDEX
 from taijitu.machines.ledger import LEDGER
+from taijitu.machines.piece import PIECE
+from taijitu.machines.revocation import REVOCATION
 from taijitu.machines.upload import UPLOAD
 
 MACHINES: Mapping[str, Machine] = {
-    machine.name: machine for machine in (ENTRY, ALLOCATION, LEDGER, BLOB, UPLOAD, INDEX)
+    machine.name: machine
+    for machine in (ENTRY, ALLOCATION, LEDGER, BLOB, UPLOAD, INDEX, PIECE, REVOCATION)
 }
 """Every machine of the service, by name."""

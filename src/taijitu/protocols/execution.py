@@ -16,7 +16,6 @@ from collections.abc import (
     Callable,
     Collection,
     Mapping,
-    Sequence,
 )
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -123,7 +122,7 @@ class Provider(Record, Generic[N], eq=False):
     handle: Handler[N]
 
 
-async def _no_revokers(_: Sequence[Link]) -> Mapping[Link, Collection[str]]:
+async def _no_revokers(_: Collection[Link], __: Bundle) -> Mapping[Link, Collection[str]]:
     return {}
 
 
@@ -154,8 +153,11 @@ class Service(Record, eq=False):
     """By ability; see `providers`."""
     clock: Callable[[], int]
     """Seconds since 1970."""
-    revokers: Callable[[Sequence[Link]], Awaitable[Mapping[Link, Collection[str]]]] = _no_revokers
-    """Who has revoked which of these UCANs. If it raises, so does executing: nothing is done."""
+    revokers: Callable[[Collection[Link], Bundle], Awaitable[Mapping[Link, Collection[str]]]] = (
+        _no_revokers
+    )
+    """Who has revoked which of these UCANs, which are in that bundle. If it raises, so does
+    executing: nothing is done."""
     recorded: Callable[[Link], Awaitable[Recorded | None]] = _nothing_recorded
     """The receipt of an invocation that was executed before: given again without checking
     anything, so also after the invocation has expired."""
@@ -272,7 +274,7 @@ async def _carry_out(
             "InvalidAudience",
             f'Expected literal "{service.authority.did}" instead got "{invocation.audience}"',
         )
-    revoked = await service.revokers(tuple(company))
+    revoked = await service.revokers(company.keys(), bundle)
     authorized = authorize(
         invocation,
         provider.ability,

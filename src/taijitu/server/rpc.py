@@ -17,6 +17,7 @@ from taijitu.protocols.execution import Executed, MalformedInvocation, NotReady,
 from taijitu.protocols.fairness import Turns
 from taijitu.protocols.index import Indexes
 from taijitu.protocols.inspect import Inspection
+from taijitu.protocols.revocation import Revocations
 from taijitu.protocols.space import SpaceInfo
 from taijitu.protocols.store import Store
 from taijitu.protocols.upload import Uploads
@@ -79,6 +80,7 @@ def service(
 ) -> Service:
     """Who answers for what."""
     signer, size_max = installation.signer, installation.config.blob_size_max
+    revocations = Revocations(durable)
     families = (
         Store(durable, installation.spaces, size_max),
         Blobs(durable, installation.spaces, installation.settling, size_max),
@@ -88,6 +90,7 @@ def service(
         Indexes(durable),
         Inspection(installation.engine, installation.spaces, signer.did),
         Console(),
+        revocations,
     )
     return Service(
         signer=signer,
@@ -97,6 +100,7 @@ def service(
         ),
         # When something is valid is said in the time of others: what the machine's clock shows now.
         clock=lambda: wall_ms() // 1000,
+        revokers=revocations.revokers,
         recorded=durable.recorded,
         remembered=Remembered(),
         turn=Turns().one,

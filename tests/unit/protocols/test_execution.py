@@ -1,7 +1,7 @@
 """Execution: what is checked in which order, and what becomes of what handlers do."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from taijitu.protocols.execution import (
     run,
 )
 from taijitu.ucan import receipt
+from taijitu.ucan.bundle import Bundle
 from taijitu.ucan.delegation import Delegation
 from taijitu.ucan.issue import delegate
 from taijitu.ucan.remembered import Remembered
@@ -305,8 +306,8 @@ async def test_revocations_are_asked_for_once_and_for_all_that_came_along() -> N
     asked = ask(bob, proofs=[second])
     questions: list[tuple[Link, ...]] = []
 
-    async def revokers(links: tuple[Link, ...]) -> Mapping[Link, list[str]]:
-        questions.append(links)
+    async def revokers(links: Collection[Link], _: Bundle) -> Mapping[Link, list[str]]:
+        questions.append(tuple(links))
         return {first.link: [space.did]}
 
     out = await outcome(Handler(), asked, second, first, revokers=revokers)
@@ -315,7 +316,7 @@ async def test_revocations_are_asked_for_once_and_for_all_that_came_along() -> N
 
 
 async def test_nothing_is_done_while_revocations_cannot_be_known() -> None:
-    async def broken(_: object) -> Mapping[Link, list[str]]:
+    async def broken(_: object, __: object) -> Mapping[Link, list[str]]:
         raise ConnectionError("the store does not answer")
 
     handler = Handler()

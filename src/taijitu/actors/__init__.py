@@ -5,6 +5,7 @@ from collections.abc import Callable
 from taijitu.actors.agent import AgentActor
 from taijitu.actors.bucket import BucketActor, Read
 from taijitu.actors.indexer import Indexer
+from taijitu.actors.mailer import Deliver, MailerActor, nowhere
 from taijitu.actors.operator import OperatorActor
 from taijitu.actors.timer import TimerActor
 from taijitu.buckets.port import Bucket
@@ -19,9 +20,10 @@ def actors(
     now: Callable[[], int],
     tell: Callable[[Alarm], None],
     storage: Storage,
+    deliver: Deliver = nowhere,
 ) -> Actors:
     """Every actor of the service, by ability. `read` looks at cells, `now` is in ms since 1970. Of
-    `storage` the actors know what lies where within bytes, and nothing else."""
+    `storage` the actors know what lies where within bytes, and nothing else. `deliver`: letters."""
     storing = BucketActor(bucket, read, now, storage.forget_slices)
     return {
         "s3/stat": storing,
@@ -31,4 +33,5 @@ def actors(
         "task/sleep": TimerActor(now),
         "operator/alarm": OperatorActor(tell),
         "index/examine": Indexer(bucket, read, storage),
+        "login/mail": MailerActor(deliver),
     }

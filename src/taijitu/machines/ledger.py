@@ -69,6 +69,14 @@ class Unblock(Message, tag="space/unblock"):
     space: str
 
 
+class Provide(Request, tag="ledger/provide"):
+    """An account has a space provided for. Room that it has already is not taken away."""
+
+    actor, machine, key = "ledger", "ledger", ("space",)
+    space: str
+    capacity: int
+
+
 class Reserve(Request, tag="ledger/reserve"):
     """Set room aside for an attempt."""
 
@@ -94,7 +102,7 @@ class Free(Request, tag="ledger/free"):
     stored: bool
 
 
-AnyMessage: TypeAlias = Provision | Open | Block | Unblock | Reserve | Use | Free
+AnyMessage: TypeAlias = Provision | Open | Block | Unblock | Provide | Reserve | Use | Free
 
 
 def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
@@ -109,6 +117,13 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
         case Open(capacity=capacity), Unprovisioned():
             return become(Provisioned(capacity))
         case Open(), Provisioned() | Blocked():
+            return stay(state)
+
+        case Provide(_, capacity), Unprovisioned():
+            return become(Provisioned(capacity))
+        case Provide(_, capacity), Blocked(None):
+            return become(Blocked(capacity))
+        case Provide(), Provisioned() | Blocked():
             return stay(state)
 
         case Block(), Unprovisioned():

@@ -33,6 +33,7 @@ PATHS = ("a/1", "a/2", "ab/1")
 LINKS = (b"p", b"q", b"r")
 TIMES = (0, 5, 10, NEVER)
 ABOUT = ("", "x", "y")
+ABILITIES = ("test/do", "test/wait")
 
 seqs = st.integers(0, 2)
 paths = st.sampled_from(PATHS)
@@ -58,7 +59,8 @@ def batches(draw: st.DrawFn) -> Batch:
         batch.blocks.append((plan, b"block of " + plan))
     for key in draw(st.sets(task_keys, max_size=2)):
         about, ready_at = draw(st.sampled_from(ABOUT)), draw(times)
-        batch.opened[key] = TaskRow(*key, draw(paths), "test/do", about, ready_at)
+        ability = draw(st.sampled_from(ABILITIES))
+        batch.opened[key] = TaskRow(*key, draw(paths), ability, about, ready_at)
     batch.closed = draw(st.lists(task_keys, max_size=2))
     for key in draw(st.sets(task_keys, max_size=1)):
         batch.deferred[key] = Deferral(*key, draw(times), draw(seqs), "no answer")
@@ -79,7 +81,11 @@ def groups(draw: st.DrawFn) -> Batch:
 
 
 claims = st.tuples(
-    st.just("claim"), st.integers(0, 12), st.integers(0, 3), st.sampled_from((None, *ABOUT))
+    st.just("claim"),
+    st.integers(0, 12),
+    st.integers(0, 3),
+    st.sampled_from((None, *ABOUT)),
+    st.sampled_from((None, *ABILITIES)),
 )
 releases = st.tuples(st.just("release"), st.lists(task_keys, max_size=2))
 forgetting = st.one_of(
@@ -97,8 +103,8 @@ async def do(storage: Storage, step: tuple[Any, ...]) -> object:
                 await storage.commit(batch)
             except (HeadMoved, Bug) as refusal:
                 return type(refusal)
-        case ("claim", now, limit, about):
-            return await storage.claim(now, limit, 5, about)
+        case ("claim", now, limit, about, ability):
+            return await storage.claim(now, limit, 5, about, ability=ability)
         case ("release", keys):
             await storage.release(keys)
         case ("forget", before):
@@ -125,6 +131,8 @@ async def contents(storage: Storage) -> list[object]:
         await storage.open_tasks(),
         await storage.open_tasks(PATHS[0]),
         await storage.next_ready(),
+        await storage.asleep(None, 10),
+        await storage.asleep(TaskKey(LINKS[0], 1), 1),
     ]
 
 

@@ -1,17 +1,17 @@
 """Goal: the dispatcher loses no task, doubles none, and comes to rest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
 from taijitu.engine.actor import Assignment, View
-from taijitu.engine.dispatch import LEASE_MS, POLL_MS, RUNNING_MAX
+from taijitu.engine.dispatch import LEASE_MS, PAUSE_MS, POLL_MS, RUNNING_MAX, Dispatcher
 from taijitu.engine.engine import Outcome
-from taijitu.engine.storage import Deferral, TaskRow
+from taijitu.engine.storage import Deferral, TaskKey, TaskRow
 from taijitu.kernel.effect import NEVER, Task
 from taijitu.kernel.failures import Fault, HeadMoved
-from taijitu.kernel.receipt import Ok, Receipt
+from taijitu.kernel.receipt import Ok, Receipt, failure
 from taijitu.machines import entry
 from taijitu.storage.memory import MemoryStorage
 from taijitu.testing.engine_contract import Flaky
@@ -41,6 +41,20 @@ class Waiting:
         self.runs += 1
         await self.may_answer.wait()
         return Ok({"size": len(CAR)})
+
+
+class Answering(Waiting):
+    """Answers within the transaction that nothing is there."""
+
+    def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
+        return failure("NotFound", "nothing is there")
+
+
+class Unreachable(Waiting):
+    """Has a fault whenever it is asked."""
+
+    async def run(self, assignment: Assignment) -> Receipt | None:
+        raise Fault("no answer")
 
 
 async def rounds(count: int = 30) -> None:
@@ -123,21 +137,57 @@ async def test_what_a_bug_has_parked_is_tried_again_after_a_start(
         assert isinstance(await again.state("alice", CAR), entry.Expired)
 
 
+class Paged(MemoryStorage):
+    """Knows how many open tasks were asked for at once."""
+
+    largest = 0
+
+    async def asleep(self, after: TaskKey | None, limit: int) -> Sequence[TaskRow]:
+        rows = await super().asleep(after, limit)
+        self.largest = max(self.largest, len(rows))
+        return rows
+
+    async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:
+        assert path is not None, "all of them may be very many"
+        return await super().open_tasks(path)
+
+
+async def test_after_a_start_what_waits_is_read_in_pages() -> None:
+    storage, count = Paged(), 3 * RUNNING_MAX + 1
+    first = SimulatedWorld(storage)
+    await first.provision("alice", 100_000)
+    for number in range(count):
+        await first.add("alice", b"%20d" % number)
+        first.arrive(b"%20d" % number)
+    again = SimulatedWorld(storage, first.bucket, first.clock)
+    async with again.running():
+        await again.quiet()
+        for number in range(count):
+            assert isinstance(await again.state("alice", b"%20d" % number), entry.Stored)
+    assert 0 < storage.largest <= RUNNING_MAX
+
+
 class Unwell(MemoryStorage):
-    """Does not answer which tasks are open, or which are free, as often as it is told."""
+    """Does not answer which tasks sleep, or which are free, as often as it is told."""
 
     faults = 0
 
-    async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:
+    async def asleep(self, after: TaskKey | None, limit: int) -> Sequence[TaskRow]:
         self.fail()
-        return await super().open_tasks(path)
+        return await super().asleep(after, limit)
 
     async def claim(
-        self, now: int, limit: int, lease_ms: int, about: str | None = None
+        self,
+        now: int,
+        limit: int,
+        lease_ms: int,
+        about: str | None = None,
+        *,
+        ability: str | None = None,
     ) -> Sequence[TaskRow]:
         if about:
             self.fail()
-        return await super().claim(now, limit, lease_ms, about)
+        return await super().claim(now, limit, lease_ms, about, ability=ability)
 
     def fail(self) -> None:
         if self.faults:
@@ -159,8 +209,7 @@ async def test_what_waits_for_a_hint_is_looked_at_after_a_start_whatever_goes_wr
     async with again.running():
         await again.quiet()
         for _ in range(faults):
-            await again.pass_time(1)
-            await again.pass_time(POLL_MS - 1)
+            await again.pass_time(PAUSE_MS)
         storage.faults = 0
         assert isinstance(await again.state("alice", CAR), entry.Stored)
     assert not first.troubles
@@ -174,7 +223,7 @@ class SlowToSay(MemoryStorage):
         self.may_say = asyncio.Event()
         self.may_say.set()
 
-    async def next_ready(self) -> int | None:
+    async def next_ready(self) -> Mapping[str, int]:
         ready = await super().next_ready()
         await self.may_say.wait()
         return ready
@@ -198,6 +247,41 @@ async def test_what_is_committed_while_the_dispatcher_looks_is_not_overlooked() 
         world.clock.advance(1)
         await rounds()
         assert isinstance(await world.state("alice", CAR), entry.Stored)
+
+
+async def test_timers_go_on_while_a_bucket_hangs() -> None:
+    world = SimulatedWorld()
+    bucket = Waiting()
+    world.engine.actors = {**world.engine.actors, "s3/stat": bucket}
+    async with world.running():
+        await world.provision("alice", 100_000)
+        for number in range(2 * RUNNING_MAX):
+            await world.add("alice", b"%20d" % number)
+        await rounds()
+        assert bucket.runs == RUNNING_MAX
+        world.engine.actors = {**world.engine.actors, "s3/stat": Answering()}
+        await world.provision("bob", 100)
+        await world.add("bob", CAR)
+        world.clock.advance(WINDOW_MS + GRACE_MS + 1)
+        await rounds(100)
+        assert isinstance(await world.state("bob", CAR), entry.Expired)
+        bucket.may_answer.set()
+
+
+async def test_what_failed_together_does_not_come_again_together() -> None:
+    world = SimulatedWorld()
+    chances = iter((0.0, 0.5, 0.999))
+    world.dispatcher = Dispatcher(world.engine, chance=lambda: next(chances))
+    world.engine.actors = {**world.engine.actors, "s3/stat": Unreachable()}
+    async with world.running():
+        await world.provision("alice", 1_000)
+        for number in range(3):
+            await world.add("alice", b"%20d" % number)
+        await rounds(100)
+        now = world.clock.now()
+        failed = [row for row in await world.storage.open_tasks() if row.trouble]
+        pauses = sorted(row.ready_at - now for row in failed)
+    assert pauses == [PAUSE_MS / 2, PAUSE_MS * 3 / 4, PAUSE_MS]
 
 
 async def test_a_deferral_that_lost_its_race_is_written_again() -> None:

@@ -3,11 +3,16 @@
 It keeps nothing that matters: what is open and when it is ready lies in storage. A fault puts a
 task off, with growing pauses; a bug parks it where an operator sees it; "not now" leaves it open
 until a hint wakes it.
+
+Each ability has a lane of its own: however many tasks of one hang, those of another go on.
 """
 
 import asyncio
+import random
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from taijitu.engine.actor import Assignment
 from taijitu.engine.engine import Engine
@@ -19,7 +24,7 @@ from taijitu.kernel.effect import NEVER, Task
 from taijitu.kernel.failures import Fault
 
 RUNNING_MAX = 64
-"""How many tasks are carried out at once."""
+"""How many tasks of one ability are carried out at once (and some more, if hints wake them)."""
 
 LEASE_MS = 120_000
 """How long nobody else takes over a task that is being carried out."""
@@ -28,7 +33,8 @@ RUN_SECONDS_MAX = 60
 """How long one try may last: well inside the lease, so that no late hand can follow."""
 
 PAUSE_MS, PAUSE_MS_MAX = 100, 60_000
-"""The pause after the first fault, and the longest. It doubles from one to the next."""
+"""The pause after the first fault, and the longest. It doubles from one to the next; up to half of
+it is left out by chance, so that what failed together does not come again together."""
 
 POLL_MS = 60_000
 """How long the dispatcher sleeps at most."""
@@ -44,13 +50,23 @@ def ignore(kind: str, row: TaskRow, trouble: BaseException) -> None:
 
 
 class Dispatcher:
-    def __init__(self, engine: Engine, report: Report = ignore) -> None:
+    """`chance` answers numbers from 0 to 1."""
+
+    def __init__(
+        self, engine: Engine, report: Report = ignore, chance: Callable[[], float] = random.random
+    ) -> None:
         self.engine = engine
         self.report = report
+        self.chance = chance
         self.wake = asyncio.Event()
         self.next_look = 0
-        self.has_looked = False
+        self.wake_up_at = 0
+        """When to wake what sleeps: after a start, and after a fault that kept us from it."""
+        self.woken: TaskKey | None = None
+        """The last of those that sleep that was woken."""
         self.running: dict[TaskKey, asyncio.Task[None]] = {}
+        self.lanes: Counter[str] = Counter()
+        """How many tasks are under way, by ability."""
         self.hinted: set[TaskKey] = set()
         """Tasks under way that somebody asked for again."""
         self.hints: set[asyncio.Task[None]] = set()
@@ -83,33 +99,35 @@ class Dispatcher:
         if looking:
             await asyncio.wait(looking)
 
-    async def _look_again(self) -> None:
-        """After a start: hints live in memory only, so look at everything that waits for one. And
-        what a bug has parked is tried once more: this may be the program in which it is mended."""
-        rows = [row for row in await self.engine.storage.open_tasks() if row.ready_at >= NEVER]
-        self._hint_soon({row.about for row in rows if row.about})
-        now = self.engine.now()
-        for row in rows:
-            if not row.about:
-                again = Deferral(row.plan, row.number, now, row.tries, row.trouble)
-                await self._defer(again, row)
-        self.has_looked = True
-
     async def _start_what_is_ready(self) -> None:
         now = self.engine.now()
-        storage = self.engine.storage
         # Until it is known when to look next, whatever is committed is a reason to look.
         self.next_look = NEVER
+        if self.wake_up_at <= now:
+            self.wake_up_at = NEVER
+            self._soon(self._wake_what_sleeps())
         try:
-            if not self.has_looked:
-                await self._look_again()
-            free = RUNNING_MAX - len(self.running)
-            for row in await storage.claim(now, free, LEASE_MS) if free > 0 else ():
-                self._start(row)
-            ready = await storage.next_ready() if free > 0 else None
+            ready = await self._fill_lanes(now)
         except Fault:
             ready = now + PAUSE_MS
-        self.next_look = min(now + POLL_MS, NEVER if ready is None else ready)
+        self.next_look = min(now + POLL_MS, ready, self.wake_up_at)
+
+    async def _fill_lanes(self, now: int) -> int:
+        """In each lane start what is ready, as far as there is room. Answers when to look next."""
+        storage = self.engine.storage
+        times = await storage.next_ready()
+        due = [ability for ability, at in times.items() if at <= now and self._room(ability) > 0]
+        for ability in due:
+            room = self._room(ability)
+            for row in await storage.claim(now, room, LEASE_MS, ability=ability):
+                self._start(row)
+        if due:
+            times = await storage.next_ready()
+        waiting = (at for ability, at in times.items() if self._room(ability) > 0)
+        return min(waiting, default=NEVER)
+
+    def _room(self, ability: str) -> int:
+        return RUNNING_MAX - self.lanes[ability]
 
     def _start(self, row: TaskRow) -> asyncio.Task[None]:
         """Carry out a task that was claimed. One that is under way, and whose lease ran out
@@ -120,15 +138,17 @@ class Dispatcher:
             return under_way
         task = asyncio.get_running_loop().create_task(self._carry_out(row), name=row.about)
         self.running[row.key] = task
-        task.add_done_callback(lambda done: self._finished(row.key, done))
+        self.lanes[row.ability] += 1
+        task.add_done_callback(lambda done: self._finished(row, done))
         return task
 
-    def _finished(self, key: TaskKey, task: asyncio.Task[None]) -> None:
-        if len(self.running) >= RUNNING_MAX or key in self.hinted:
+    def _finished(self, row: TaskRow, task: asyncio.Task[None]) -> None:
+        if self._room(row.ability) <= 0 or row.key in self.hinted:
             self.wake.set()
-        if self.running.get(key) is task:
-            del self.running[key]
-            self.hinted.discard(key)
+        self.lanes[row.ability] -= 1
+        if self.running.get(row.key) is task:
+            del self.running[row.key]
+            self.hinted.discard(row.key)
 
     async def _carry_out(self, row: TaskRow) -> None:
         try:
@@ -157,7 +177,7 @@ class Dispatcher:
             await self._leave_open(row, task)
             return True
         if await self.engine.settle(row.key, receipt) and row.about:
-            self._hint_soon({row.about})
+            self._soon(self._hint_soon(row.about))
         return False
 
     async def _leave_open(self, row: TaskRow, task: Task) -> None:
@@ -168,23 +188,45 @@ class Dispatcher:
         if row.ready_at < NEVER:
             await self._defer(Deferral(row.plan, row.number, NEVER, 0, ""), row)
 
-    def _hint_soon(self, abouts: Collection[str]) -> None:
-        """Whoever waits for these things looks again."""
-        hint = asyncio.get_running_loop().create_task(self._hint_each(sorted(abouts)))
-        self.hints.add(hint)
-        hint.add_done_callback(self.hints.discard)
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self.hints.add(task)
+        task.add_done_callback(self.hints.discard)
 
-    async def _hint_each(self, abouts: Sequence[str]) -> None:
-        """A bounded number at a time: after a start there may be very many."""
+    async def _wake_what_sleeps(self) -> None:
+        """After a start: hints live in memory only, so look at everything that waits for one. And
+        what a bug has parked is tried once more: this may be the program in which it is mended.
+        A bounded number at a time, for there may be very many."""
         try:
-            for start in range(0, len(abouts), RUNNING_MAX):
-                await asyncio.gather(*map(self.hint, abouts[start : start + RUNNING_MAX]))
+            while rows := await self.engine.storage.asleep(self.woken, RUNNING_MAX):
+                abouts = {row.about for row in rows if row.about}
+                parked = [row for row in rows if not row.about]
+                await asyncio.gather(*map(self.hint, abouts), *map(self._unpark, parked))
+                self.woken = rows[-1].key
         except Fault:
-            self.has_looked = False
+            self._wake_up_later()
+
+    async def _unpark(self, row: TaskRow) -> None:
+        again = Deferral(row.plan, row.number, self.engine.now(), row.tries, row.trouble)
+        await self._defer(again, row)
+
+    async def _hint_soon(self, about: str) -> None:
+        """Whoever waits for the same looks again."""
+        try:
+            await self.hint(about)
+        except Fault:
+            # Whose hint is lost is woken as after a start.
+            self.woken = None
+            self._wake_up_later()
+
+    def _wake_up_later(self) -> None:
+        self.wake_up_at = self.engine.now() + PAUSE_MS
+        self.wake.set()
 
     async def _put_off(self, row: TaskRow, fault: Fault) -> None:
         self.report("fault", row, fault)
-        pause = min(PAUSE_MS_MAX, PAUSE_MS * 2 ** min(row.tries, 16))
+        longest = min(PAUSE_MS_MAX, PAUSE_MS * 2 ** min(row.tries, 16))
+        pause = round(longest * (1 + self.chance()) / 2)
         trouble = str(fault) or type(fault).__name__
         await self._try_again_at(self.engine.now() + pause, row, trouble)
 

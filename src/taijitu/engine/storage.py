@@ -229,18 +229,31 @@ class Storage(Protocol):
         ...
 
     async def claim(
-        self, now: int, limit: int, lease_ms: int, about: str | None = None
+        self,
+        now: int,
+        limit: int,
+        lease_ms: int,
+        about: str | None = None,
+        *,
+        ability: str | None = None,
     ) -> Sequence[TaskRow]:
         """Lease up to `limit` open tasks that are ready and that nobody else holds, the longest
-        ready first. With `about`: the tasks that a hint about it wakes, ready or not."""
+        ready first; with `ability` none but its own. With `about`: the tasks that a hint about it
+        wakes, ready or not."""
         ...
 
     async def release(self, keys: Sequence[TaskKey]) -> None:
         """Give leases back."""
         ...
 
-    async def next_ready(self) -> int | None:
-        """When the next open task that nobody holds becomes ready."""
+    async def next_ready(self) -> Mapping[str, int]:
+        """When the next open task that nobody holds becomes ready, for each ability of which there
+        is a task that ever does."""
+        ...
+
+    async def asleep(self, after: TaskKey | None, limit: int) -> Sequence[TaskRow]:
+        """A page of the open tasks that never become ready by themselves, in the order of their
+        keys, those behind `after`."""
         ...
 
     async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:

@@ -212,10 +212,18 @@ class MemoryStorage:
     # Tasks
 
     async def claim(
-        self, now: int, limit: int, lease_ms: int, about: str | None = None
+        self,
+        now: int,
+        limit: int,
+        lease_ms: int,
+        about: str | None = None,
+        *,
+        ability: str | None = None,
     ) -> Sequence[TaskRow]:
         if about is None:
-            found = self._waiting(lambda task: task.ready_at <= now)
+            found = self._waiting(
+                lambda task: task.ready_at <= now and ability in (None, task.ability)
+            )
         else:
             found = self._waiting(lambda task: bool(about) and task.about == about)
         free = [task for task in found if self._leases.free(task.key, now)][: max(limit, 0)]
@@ -225,11 +233,18 @@ class MemoryStorage:
     async def release(self, keys: Sequence[TaskKey]) -> None:
         self._leases.drop(keys)
 
-    async def next_ready(self) -> int | None:
-        ready = self._waiting(lambda task: task.ready_at < NEVER)
-        return min(
-            (max(task.ready_at, self._leases.ends(task.key)) for task in ready), default=None
+    async def next_ready(self) -> Mapping[str, int]:
+        times: dict[str, int] = {}
+        for task in self._waiting(lambda task: task.ready_at < NEVER):
+            when = max(task.ready_at, self._leases.ends(task.key))
+            times[task.ability] = min(when, times.get(task.ability, when))
+        return times
+
+    async def asleep(self, after: TaskKey | None, limit: int) -> Sequence[TaskRow]:
+        rows = self._waiting(
+            lambda task: task.ready_at >= NEVER and (after is None or task.key > after)
         )
+        return rows[: max(limit, 0)]
 
     async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:
         return self._waiting(lambda task: path is None or task.path == path)

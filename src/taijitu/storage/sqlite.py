@@ -179,11 +179,22 @@ class SqliteStorage:
     # Tasks
 
     async def claim(
-        self, now: int, limit: int, lease_ms: int, about: str | None = None
+        self,
+        now: int,
+        limit: int,
+        lease_ms: int,
+        about: str | None = None,
+        *,
+        ability: str | None = None,
     ) -> Sequence[TaskRow]:
-        name, value = ("ready", now) if about is None else ("about", about)
+        if about is not None:
+            found = self._stream("about", about)
+        elif ability is not None:
+            found = self._stream("ready_of", now, ability)
+        else:
+            found = self._stream("ready", now)
         free: list[TaskRow] = []
-        for row in self._stream(name, value):
+        for row in found:
             if len(free) >= limit:
                 break
             if self._leases.free(TaskKey(row[0], row[1]), now):
@@ -194,14 +205,21 @@ class SqliteStorage:
     async def release(self, keys: Sequence[TaskKey]) -> None:
         self._leases.drop(keys)
 
-    async def next_ready(self) -> int | None:
-        soonest: int | None = None
-        for ready_at, plan, number in self._stream("ready_times", NEVER):
-            if soonest is not None and soonest <= ready_at:
+    async def next_ready(self) -> Mapping[str, int]:
+        times = {ability: self._next_of(ability) for (ability,) in self._read("abilities")}
+        return {ability: when for ability, when in times.items() if when < NEVER}
+
+    def _next_of(self, ability: str) -> int:
+        soonest = NEVER
+        for ready_at, plan, number in self._stream("ready_times", NEVER, ability):
+            if soonest <= ready_at:
                 break
-            when = max(ready_at, self._leases.ends(TaskKey(plan, number)))
-            soonest = when if soonest is None else min(soonest, when)
+            soonest = min(soonest, max(ready_at, self._leases.ends(TaskKey(plan, number))))
         return soonest
+
+    async def asleep(self, after: TaskKey | None, limit: int) -> Sequence[TaskRow]:
+        key = TaskKey(b"", 0) if after is None else after
+        return [TaskRow._make(row) for row in self._read("asleep", (*key, NEVER, max(limit, 0)))]
 
     async def open_tasks(self, path: str | None = None) -> Sequence[TaskRow]:
         rows = self._read("open") if path is None else self._read("open_of", (path,))
@@ -210,10 +228,10 @@ class SqliteStorage:
     async def task_counts(self, now: int) -> TaskCounts:
         return TaskCounts._make(self._read("task_counts", (now, NEVER))[0])
 
-    def _stream(self, name: str, value: int | str) -> Iterable[Row]:
+    def _stream(self, name: str, *values: int | str) -> Iterable[Row]:
         """Rows one by one, for a reader that may stop early. Nothing stays open behind it."""
         try:
-            cursor = self._reader.execute(self._sql[name], (value,))
+            cursor = self._reader.execute(self._sql[name], values)
             try:
                 yield from cursor
             finally:

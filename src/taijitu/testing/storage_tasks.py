@@ -20,6 +20,13 @@ from taijitu.testing.storage_suite import (
     task,
 )
 
+DO = task("p").ability
+
+
+def of(ability: str, number: int, ready_at: int) -> TaskRow:
+    """A task of another ability than usual."""
+    return task("p", number, ready_at=ready_at)._replace(ability=ability)
+
 
 class TaskRules(StorageSuite):
     """A ready task is held by one at a time, and by none for ever."""
@@ -177,27 +184,61 @@ class TaskRules(StorageSuite):
         assert await storage.claim(NOW, 1, LEASE) == []
 
     async def test_the_next_time_is_that_of_the_first_free_task(self, storage: Storage) -> None:
-        assert await storage.next_ready() is None
+        assert await storage.next_ready() == {}
         await storage.commit(
             opening(task("p", 1, ready_at=NOW + 7), task("p", 2), task("p", 3, ready_at=NEVER))
         )
 
-        assert await storage.next_ready() == NOW
+        assert await storage.next_ready() == {DO: NOW}
         await storage.claim(NOW, 1, LEASE)
-        assert await storage.next_ready() == NOW + 7
+        assert await storage.next_ready() == {DO: NOW + 7}
         await storage.release([task("p", 2).key])
-        assert await storage.next_ready() == NOW
+        assert await storage.next_ready() == {DO: NOW}
+
+    async def test_each_ability_has_a_next_time_of_its_own(self, storage: Storage) -> None:
+        rows = [of("test/a", 1, NOW + 3), of("test/b", 2, NOW + 1), of("test/b", 3, NOW + 2)]
+        await storage.commit(opening(*rows, of("test/c", 4, NEVER)))
+
+        assert await storage.next_ready() == {"test/a": NOW + 3, "test/b": NOW + 1}
+        await storage.claim(NOW + 2, 10, LEASE, ability="test/b")
+        assert await storage.next_ready() == {"test/a": NOW + 3, "test/b": NOW + 2 + LEASE}
+
+    async def test_a_claim_of_one_ability_takes_none_of_another(self, storage: Storage) -> None:
+        many = [of("test/a", number, NOW - 9) for number in range(200)]
+        mine = of("test/b", 200, NOW), of("test/b", 201, NOW - 1)
+        await storage.commit(opening(*many, *mine, of("test/b", 202, NOW + 1)))
+
+        assert keys(await storage.claim(NOW, 10, LEASE, ability="test/b")) == [
+            mine[1].key,
+            mine[0].key,
+        ]
+        assert await storage.claim(NOW, 10, LEASE, ability="test/b") == []
+        assert await storage.claim(NOW, 10, LEASE, ability="test") == []
+        assert len(await storage.claim(NOW, 10, LEASE, ability="test/a")) == 10
+
+    async def test_what_sleeps_is_read_in_pages(self, storage: Storage) -> None:
+        names = [("p", 1), ("p", 2), ("q", 0), ("r", 7), ("r", 11)]
+        asleep = sorted((task(*name, ready_at=NEVER) for name in names), key=lambda row: row.key)
+        await storage.commit(opening(*asleep, task("p", 3), task("s", ready_at=NOW + 5)))
+        await storage.claim(NOW, 10, LEASE, about=asleep[0].about)
+
+        first = await storage.asleep(None, 2)
+        assert first == asleep[:2]
+        rest = await storage.asleep(first[-1].key, 10)
+        assert rest == asleep[2:]
+        assert await storage.asleep(rest[-1].key, 10) == []
+        assert await storage.asleep(None, 0) == []
 
     async def test_a_leased_task_is_next_when_its_lease_ends(self, storage: Storage) -> None:
         await storage.commit(opening(task("p"), task("q", ready_at=NOW + 2 * LEASE)))
         await storage.claim(NOW, 1, LEASE)
 
-        assert await storage.next_ready() == NOW + LEASE
+        assert await storage.next_ready() == {DO: NOW + LEASE}
 
     async def test_a_task_that_is_never_ready_is_not_next(self, storage: Storage) -> None:
         await storage.commit(opening(task("p", ready_at=NEVER, about="x")))
 
-        assert await storage.next_ready() is None
+        assert await storage.next_ready() == {}
 
     async def test_open_tasks_are_counted_by_how_they_stand(self, storage: Storage) -> None:
         assert await storage.task_counts(NOW) == (0, 0, 0, 0, 0)

@@ -4,6 +4,7 @@ a clock that is moved by hand. What runs is what ships; only the world around it
 
 import asyncio
 import hashlib
+import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -15,7 +16,7 @@ from taijitu.engine.engine import Engine, Outcome
 from taijitu.engine.storage import Storage, TaskRow
 from taijitu.ipld import multibase
 from taijitu.ipld.cid import Link, link_to, multihash
-from taijitu.kernel.effect import Path
+from taijitu.kernel.effect import NEVER, Path
 from taijitu.kernel.machine import State
 from taijitu.machines import MACHINES
 from taijitu.machines.entry import Add, FaceName, Remove, entry_at
@@ -44,7 +45,7 @@ class SimulatedWorld:
         self.troubles: list[tuple[str, TaskRow, BaseException]] = []
         acting = actors(self.bucket, self._read, self.clock.now, self.alarms.append, self.storage)
         self.engine = Engine(self.storage, MACHINES, acting, self.clock)
-        self.dispatcher = Dispatcher(self.engine, self._report)
+        self.dispatcher = Dispatcher(self.engine, self._report, random.Random(0).random)
 
     def _report(self, kind: str, row: TaskRow, trouble: BaseException) -> None:
         self.troubles.append((kind, row, trouble))
@@ -104,14 +105,14 @@ class SimulatedWorld:
         while True:
             for _ in range(20):
                 await asyncio.sleep(0)
-            ready = await self.storage.next_ready()
+            ready = min((await self.storage.next_ready()).values(), default=NEVER)
             busy = self.dispatcher.running or self.dispatcher.hints
             committing = self.engine.committer.working
             if committing is not None:
                 await asyncio.wait([committing])
             elif busy:
                 await asyncio.wait([*self.dispatcher.running.values(), *self.dispatcher.hints])
-            elif ready is None or ready > self.clock.now():
+            elif ready > self.clock.now():
                 return
 
     async def state(self, space: str, data: bytes) -> State:

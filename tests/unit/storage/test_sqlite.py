@@ -187,7 +187,7 @@ async def test_a_stopped_claim_leaves_no_read_open(storage: SqliteStorage, path:
     rows = [TaskRow(b"p", number, "a", "test/do", "", 5) for number in range(10)]
     await storage.commit(Batch(opened={row.key: row for row in rows}))
     assert len(await storage.claim(10, 1, 1_000)) == 1
-    assert await storage.next_ready() == 5
+    assert list((await storage.next_ready()).values()) == [5]
 
     await storage.commit(Batch(closed=[TaskKey(b"p", number) for number in range(10)]))
     _, left, done = storage._writer._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]

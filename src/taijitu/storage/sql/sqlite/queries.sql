@@ -86,12 +86,32 @@ SELECT name, value FROM setting ORDER BY name;
 SELECT plan, number, path, ability, about, ready_at, tries, trouble FROM task
 WHERE ready_at <= ?1 ORDER BY ready_at, plan, number;
 
+-- name: ready_of
+SELECT plan, number, path, ability, about, ready_at, tries, trouble FROM task
+WHERE ability = ?2 AND ready_at <= ?1 ORDER BY ready_at, plan, number;
+
 -- name: about
 SELECT plan, number, path, ability, about, ready_at, tries, trouble FROM task
 WHERE about = ?1 AND about <> '' ORDER BY ready_at, plan, number;
 
 -- name: ready_times
-SELECT ready_at, plan, number FROM task WHERE ready_at < ?1 ORDER BY ready_at, plan, number;
+SELECT ready_at, plan, number FROM task
+WHERE ability = ?2 AND ready_at < ?1 ORDER BY ready_at, plan, number;
+
+-- From one ability to the next, without reading the tasks between them.
+-- name: abilities
+WITH RECURSIVE known (ability) AS (
+    SELECT min(ability) FROM task
+    UNION ALL
+    SELECT (SELECT min(task.ability) FROM task WHERE task.ability > known.ability)
+    FROM known WHERE known.ability IS NOT NULL
+)
+SELECT ability FROM known WHERE ability IS NOT NULL;
+
+-- No time is later than the one that does not come: one value, so the index has the order of keys.
+-- name: asleep
+SELECT plan, number, path, ability, about, ready_at, tries, trouble FROM task
+WHERE ready_at = ?3 AND (plan, number) > (?1, ?2) ORDER BY plan, number LIMIT ?4;
 
 -- name: open
 SELECT plan, number, path, ability, about, ready_at, tries, trouble FROM task

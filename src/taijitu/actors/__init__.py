@@ -20,6 +20,7 @@ def actors(
     now: Callable[[], int],
     tell: Callable[[Alarm], None],
     storage: Storage,
+    *,
     deliver: Deliver = nowhere,
 ) -> Actors:
     """Every actor of the service, by ability. `read` looks at cells, `now` is in ms since 1970. Of

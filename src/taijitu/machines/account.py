@@ -4,7 +4,7 @@ from typing import TypeAlias, assert_never
 
 from taijitu.kernel.effect import Message, Path, Request
 from taijitu.kernel.machine import Machine, State, Step, become, refuse, stay
-from taijitu.kernel.receipt import failure
+from taijitu.kernel.receipt import Error, failure
 
 
 class Unknown(State, tag="unknown"):
@@ -26,10 +26,10 @@ AnyState: TypeAlias = Unknown | Known
 
 
 class Greet(Request, tag="account/greet"):
-    """A login of the account was confirmed, at `at`. `cell`: the account as a segment of a path."""
+    """A login of the account was confirmed, at `at`. `name`: the account as a segment of a path."""
 
-    actor, machine, key = "account", "account", ("cell",)
-    cell: str
+    actor, machine, key = "account", "account", ("name",)
+    name: str
     account: str
     at: int
 
@@ -66,10 +66,11 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
         case Assign(at, _, product), Known():
             return planned(state, product, at)
 
-        case Choose(at, account, product, True), Unknown():
-            return become(Known(account, at, None, product, at))
-        case Choose(_, account, _, False), Unknown() | Known(product=None):
-            return refuse(state, failure("CustomerNotFound", f"{account} not found"))
+        case Choose(at, account, product, is_open), Unknown():
+            known = Known(account, at, None, product, at)
+            return become(known) if is_open else refuse(state, not_found(account))
+        case Choose(_, account, _, False), Known(product=None):
+            return refuse(state, not_found(account))
         case Choose(at, _, product), Known():
             return planned(state, product, at)
 
@@ -83,9 +84,13 @@ def planned(state: Known, product: str, at: int) -> Step[AnyState]:
     return become(Known(state.account, state.since, state.confirmed, product, at))
 
 
-def account_at(cell: str) -> Path:
-    """`cell` is a segment of a path: see `protocols.names.segment`."""
-    return ("account", cell)
+def not_found(account: str) -> Error:
+    return failure("CustomerNotFound", f"{account} not found")
+
+
+def account_at(name: str) -> Path:
+    """`name` is a segment of a path: see `protocols.names.segment`."""
+    return ("account", name)
 
 
 ACCOUNT = Machine("account", 1, update, Unknown(), states=AnyState, messages=AnyMessage)

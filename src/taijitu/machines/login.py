@@ -67,14 +67,14 @@ class Ask(Message, tag="access/authorize"):
 
 
 class Confirm(Message, tag="access/confirm"):
-    """The account says yes to what it was told: the same agent and the same abilities. `cell` is
+    """The account says yes to what it was told: the same agent and the same abilities. `name` is
     the account as a segment of a path."""
 
     confirmation: Link
     account: str
     agent: str
     att: tuple[str, ...]
-    cell: str
+    name: str
 
 
 class Expire(Message, tag="access/expire"):
@@ -134,7 +134,7 @@ def confirm(state: Asked, yes: Confirm) -> Step[AnyState]:
     confirmed = Confirmed(
         state.request, state.account, state.agent, state.att, yes.confirmation, yes.at
     )
-    return become(confirmed, Greet(yes.cell, state.account, yes.at))
+    return become(confirmed, Greet(yes.name, state.account, yes.at))
 
 
 NOT_ASKED: Final = failure("LoginNotFound", "nobody asked for this login")

@@ -18,6 +18,8 @@ def serve() -> None:
 
     Settings come from the environment (TAIJITU_PORT, TAIJITU_DATA, ...) and from taijitu.toml.
     """
+    # What is being imported is there to stay.
+    gc.disable()
     import uvloop
 
     from taijitu.server import logs
@@ -40,9 +42,9 @@ def serve() -> None:
 def calm_the_collector() -> None:
     """Values here hold no cycles, so looking for some is mostly in vain: do it rarely, and never
     in what was loaded at start."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()
 
 
 def running_already(config: Config, why: CannotStart) -> CannotStart:

@@ -39,19 +39,27 @@ async def serve(
                 Door(application(installation, meter), port),
                 Door(AdminDoor(Admin(installation)), door),
             ]
-            working = asyncio.create_task(work(installation, watch))
+            answering = asyncio.Event()
+            working = asyncio.create_task(work(installation, watch, answering))
             stop = stop or asyncio.Event()
             working.add_done_callback(lambda _: stop.set())
+
+            def begin() -> None:
+                answering.set()
+                ready(installation)
+
             try:
-                await listen.serve(doors, ready=lambda: ready(installation), stop=stop)
+                await listen.serve(doors, ready=begin, stop=stop)
             finally:
                 await end(working)
     finally:
         port.close()
 
 
-async def work(installation: Installation, watch: Watch) -> None:
-    """Everything that goes on without being asked for, until cancelled."""
+async def work(installation: Installation, watch: Watch, answering: asyncio.Event) -> None:
+    """Everything that goes on without being asked for, until cancelled. Those who ask come first:
+    there may be much to look at after a crash."""
+    await answering.wait()
     async with asyncio.TaskGroup() as group:
         group.create_task(installation.work())
         group.create_task(watch.census())

@@ -1,6 +1,7 @@
 """`taijitu key`: private keys, made and told by their DIDs.
 
-Law: a private key is shown only to whoever asks for it, and a file never loses the one it holds.
+Law: a private key is shown only to whoever asks for it, and a file never loses the one it holds,
+unless it is the service's, and another one is to take its place.
 """
 
 import os
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 
 FILE_SIZE_MAX: Final = 4096
 """Bytes of a key file that are read."""
+
+LABELS: Final = {
+    "did": "DID",
+    "publicKey": "public key",
+    "before": "the key before",
+    "key": "private key",
+    "file": "file",
+}
+"""What is shown, and how it is called."""
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 """What nobody but the owner should be able to do with a key file."""
@@ -76,12 +86,48 @@ def show(
     tell(shown, json)
 
 
+def rotate(*, leaked: bool = False, json: bool = False) -> None:
+    """Give the service a new key. Its DID stays.
+
+    The service must not run meanwhile. What the old key signed stays valid: receipts (the DID
+    document goes on naming the old public key), sessions and upload URLs.
+
+    Where the key comes from TAIJITU_KEY, the new one is printed, to be set there.
+
+    Parameters
+    ----------
+    leaked
+        Somebody else may have the old key: nothing that it signed is valid any more. Accounts log
+        in again, and uploads that are under way have to be removed and added anew.
+    json
+        Print JSON.
+    """
+    from taijitu.cli.reach import adopted, insist_on_data
+    from taijitu.server import config as configuration
+    from taijitu.server import folder, identity
+
+    config = adopted(configuration.load().config)
+    insist_on_data(config.data)
+    if config.did.startswith("did:key:"):
+        raise Refusal(f"{config.did} is the name of its own key, and could have no other")
+    with folder.take(config.data):
+        _, signer = of_service()
+        in_folder = config.key is None
+        new = identity.rotate(config.data, signer, in_folder=in_folder, leaked=leaked)
+    shown = {"did": config.did, "publicKey": new.key_did, "before": signer.key_did}
+    if not in_folder:
+        shown["key"] = new.format()
+        print(
+            "Set TAIJITU_KEY to the new private key before you start the service", file=sys.stderr
+        )
+    tell(shown, json)
+
+
 def tell(shown: dict[str, str], json: bool) -> None:
     if json:
         words.print_json(shown)
     else:
-        labels = {"did": "DID", "publicKey": "public key", "key": "private key", "file": "file"}
-        print(words.columns([(labels[name], value) for name, value in shown.items()]))
+        print(words.columns([(LABELS[name], value) for name, value in shown.items()]))
 
 
 def write(path: Path, signer: "Signer") -> None:

@@ -22,6 +22,8 @@ class Service(Record):
     """To whom invocations are addressed, and who signs receipts."""
     key: str
     """The `did:key` with which it signs."""
+    past: tuple[str, ...] = ()
+    """The `did:key`s with which it signed before, as it says itself."""
 
 
 class Added(Record):

@@ -32,7 +32,7 @@ def receipt_in(body: bytes, ran: Link, service: Service) -> Receipt:
         raise Untrusted(f"the service answers with something else than a receipt: {why}") from why
     if receipt.ran != ran:
         raise Untrusted("the receipt that came back is for another invocation")
-    if receipt.issuer != service.did or not receipts.verify(receipt, [service.key]):
+    if receipt.issuer != service.did or not receipts.verify(receipt, [service.key, *service.past]):
         raise Untrusted(f"{service.did} did not sign the receipt that came back")
     return receipt
 

@@ -44,6 +44,9 @@ LIFETIME: Final = 3600
 KEY_SIZE_MAX: Final = 4096
 """Bytes of a key file that are read."""
 
+KEYS_MAX: Final = 32
+"""Keys of a service that are read of those that it names."""
+
 FETCH_SIZE_MAX: Final = 256 * 1024 * 1024
 """Bytes that `fetch` holds in memory, unless it is told otherwise."""
 
@@ -222,7 +225,13 @@ class Client:
         answer = await self.patience(can).keep(
             lambda: self.connection.ask("POST", f"{self.url}/", body, HEADERS)
         )
-        return asking.receipt_in(answer.body, invocation.link, service)
+        try:
+            return asking.receipt_in(answer.body, invocation.link, service)
+        except Untrusted:
+            renewed = await self.successor(service)
+            if renewed is None:
+                raise
+        return asking.receipt_in(answer.body, invocation.link, renewed)
 
     async def service(self) -> Service:
         """Who the service is: as pinned, or as it says itself. Raises `Untrusted` for another."""
@@ -234,6 +243,16 @@ class Client:
                     raise Untrusted(f"{self.url} is {said}, not {pinned}")
             self._service = found
         return self._service
+
+    async def successor(self, known: Service) -> Service | None:
+        """The same service with another key, if it has one by now. Only who says that it had the
+        known one before; nobody where the key is pinned."""
+        _, key = self._pinned
+        found = known if key else await self.introduction()
+        if found.did != known.did or known.key not in found.past:
+            return None
+        self._service = found
+        return found
 
     async def introduction(self) -> Service:
         """What a service says of itself, at `/version` or in its DID document."""
@@ -318,25 +337,38 @@ class Client:
 
 
 def of_version(body: bytes) -> Service | None:
-    """Who a service says it is at `/version`: `{"did", "publicKey"}`."""
-    return decoded(body, lambda said: Service(str(said["did"]), str(said["publicKey"])))
+    """Who a service says it is at `/version`: `{"did", "publicKey", "pastKeys"?}`."""
+
+    def keys(said: Any) -> Service:
+        past = tuple(str(key) for key in said.get("pastKeys", ())[:KEYS_MAX])
+        return Service(str(said["did"]), str(said["publicKey"]), past)
+
+    return decoded(body, keys)
 
 
 def of_document(body: bytes) -> Service | None:
-    """The same in a DID document with one Multikey."""
+    """The same in a DID document with Multikeys: the first is the one in use."""
 
-    def first_key(said: Any) -> Service:
-        key = said["verificationMethod"][0]["publicKeyMultibase"]
-        return Service(str(said["id"]), f"did:key:{key}")
+    def keys(said: Any) -> Service:
+        methods = said["verificationMethod"][:KEYS_MAX]
+        key, *past = [f"did:key:{each['publicKeyMultibase']}" for each in methods]
+        return Service(str(said["id"]), key, tuple(past))
 
-    return decoded(body, first_key)
+    return decoded(body, keys)
 
 
 def decoded(body: bytes, of: Callable[[Any], Service]) -> Service | None:
     try:
         service = of(msgspec.json.decode(body))
-        principal.from_did(service.did)
-        principal.from_did(service.key)
-    except (msgspec.DecodeError, principal.InvalidDid, LookupError, TypeError):
+        for did in (service.did, service.key, *service.past):
+            principal.from_did(did)
+    except (
+        msgspec.DecodeError,
+        principal.InvalidDid,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ):
         return None
     return service

@@ -23,40 +23,55 @@ class About(Record):
 
     version: str
     public_url: str
+    past: tuple[str, ...] = ()
+    """The public keys it had before, as `did:key`s, the oldest first."""
 
 
 def version(about: About) -> HttpAnswer:
-    """`{"name", "version", "did", "publicKey"}`."""
+    """`{"name", "version", "did", "publicKey"}`, and `pastKeys` if there are any."""
+    past = {"pastKeys": about.past} if about.past else {}
     return json(
         {
             "name": "taijitu",
             "version": about.version,
             "did": about.did,
             "publicKey": about.key_did,
+            **past,
         }
     )
 
 
 def did_document(about: About) -> HttpAnswer:
-    """The DID document that makes the `did:web` resolvable (W3C DID core; Multikey)."""
+    """The DID document that makes the `did:web` resolvable (W3C DID core; Multikey).
+
+    What the service says now is signed with its first key. The others, which it had before, are
+    there to verify what they signed: nothing new is said with them.
+    """
     method = f"{about.did}#key"
+    past = {f"{about.did}#{multikey(key)}": key for key in reversed(about.past)}
     return json(
         {
             "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
             "id": about.did,
             "verificationMethod": [
                 {
-                    "id": method,
+                    "id": name,
                     "type": "Multikey",
                     "controller": about.did,
-                    "publicKeyMultibase": about.key_did.removeprefix(DID_KEY),
+                    "publicKeyMultibase": multikey(key),
                 }
+                for name, key in {method: about.key_did, **past}.items()
             ],
             "authentication": [method],
-            "assertionMethod": [method],
+            "assertionMethod": [method, *past],
             "capabilityInvocation": [method],
         }
     )
+
+
+def multikey(key_did: str) -> str:
+    """A `did:key` as a Multikey: the same letters."""
+    return key_did.removeprefix(DID_KEY)
 
 
 def page(about: About) -> HttpAnswer:

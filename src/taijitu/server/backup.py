@@ -142,6 +142,9 @@ def back_up(config: Config, signer: Signer, target: Path, status: Status) -> Man
         write_whole(target / identity.DID, f"{config.did}\n".encode())
         if config.key is None:
             write_whole(target / identity.KEY, f"{signer.format()}\n".encode())
+        for name in (identity.PAST, *([identity.URL_SECRET] if config.key is None else [])):
+            if (config.data / name).exists():
+                write_whole(target / name, (config.data / name).read_bytes())
         manifest = Manifest(
             format=FORMAT,
             version=__version__,

@@ -53,6 +53,7 @@ class Installation:
     ) -> None:
         self.config = config
         self.signer = signer
+        self.past_keys = identity.past_keys(config.data, signer)
         self.bucket = bucket
         acting = actors(bucket, self._read, self._now, tell, storage)
         self.clock = SystemClock()
@@ -142,7 +143,7 @@ async def insist_on_memory(config: Config, storage: SqliteStorage, bucket: DiskB
 def presigner(config: Config, signer: Signer) -> Presigner:
     return Presigner(
         config.public_url,
-        Credentials(ACCESS_KEY, identity.url_secret(signer)),
+        Credentials(ACCESS_KEY, identity.url_secret(config.data, signer)),
         window_ms=config.upload_window_ms,
         grace_ms=config.upload_grace_ms,
     )

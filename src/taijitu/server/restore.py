@@ -73,7 +73,7 @@ def restore(config: Config, source: Path, status: Status) -> Manifest:
         try:
             sizes = restore_bytes(source / BYTES, bytes_root, manifest, status)
             restore_database(source / DATABASE, database, sizes, manifest, status)
-            for name in (identity.DID, identity.KEY):
+            for name in (identity.DID, identity.KEY, identity.PAST, identity.URL_SECRET):
                 if (source / name).exists():
                     folder.write_whole(config.data / name, (source / name).read_bytes())
         except BaseException:

@@ -94,7 +94,7 @@ def service(
     )
     return Service(
         signer=signer,
-        authority=Authority(signer.did, signer.key_did),
+        authority=Authority(signer.did, signer.key_did, installation.past_keys),
         providers=execution.providers(
             *(each for family in families for each in family.providers())
         ),
@@ -133,5 +133,5 @@ def raised(invocation: Link, why: Exception) -> None:
 
 
 def about(installation: Installation) -> About:
-    signer = installation.signer
-    return About(signer.did, signer.key_did, __version__, installation.config.public_url)
+    signer, url = installation.signer, installation.config.public_url
+    return About(signer.did, signer.key_did, __version__, url, installation.past_keys)

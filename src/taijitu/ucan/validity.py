@@ -36,6 +36,8 @@ class Authority(Record):
     """The service, as it issues: mostly a `did:web`."""
     key_did: str
     """The `did:key` that it signs with."""
+    past: tuple[str, ...] = ()
+    """The `did:key`s that it signed with before: what they signed stays valid."""
     attestors: frozenset[str] = frozenset()
     """Others whose `ucan/attest` is taken as if the service had made it."""
     keys: Mapping[str, tuple[str, ...]] = {}
@@ -99,7 +101,8 @@ class Validity:
         if principal.is_key(issuer):
             return self._check_signature(proof, (issuer,))
         if issuer == self._authority.did:
-            return self._check_signature(proof, (self._authority.key_did,))
+            keys = (self._authority.key_did, *self._authority.past)
+            return self._check_signature(proof, keys)
         failed: list[Failure] = []
         if self._has_session(proof, siblings, failed):
             return None
@@ -143,8 +146,10 @@ class Validity:
             raise Mismatch(f'Expected literal "{self._authority.did}" instead got {shown(found)}')
         return found
 
-    def _check_signature(self, proof: Delegation, keys: Iterable[str]) -> Failure | None:
+    def _check_signature(self, proof: Delegation, keys: tuple[str, ...]) -> Failure | None:
         """None if any of these `did:key`s has signed."""
+        if self._is_remembered(proof, keys):
+            return None
         failure: Failure | None = None
         for key in keys:
             if self._is_signed(proof, key):
@@ -152,14 +157,17 @@ class Validity:
             failure = failure or reasons.not_signed(proof, key)
         return failure
 
+    def _is_remembered(self, proof: Delegation, keys: tuple[str, ...]) -> bool:
+        remembered = self._bundle.remembered
+        known = remembered.recall(proof.link) if remembered is not None else None
+        return known is not None and known[1] in keys and known[0] == proof
+
     def _is_signed(self, proof: Delegation, key: str) -> bool:
         bundle = self._bundle
         known = bundle.signed.get((proof.link.data, key))
         if known is not None:
             return known
         remembered = bundle.remembered
-        if remembered is not None and remembered.recall(proof.link) == (proof, key):
-            return True
         self._spend(SIGNATURE_STEPS)
         signed = bundle.signed[proof.link.data, key] = _verify(proof, key)
         if signed and remembered is not None and proof.link != self._invocation.link:

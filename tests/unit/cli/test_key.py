@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from taijitu.cli import REFUSED
+from taijitu.server import folder
 from taijitu.ucan.signer import Signer
 from unit.cli.running import Run
 
@@ -106,3 +107,59 @@ def test_showing_the_key_of_a_service_that_never_started_makes_nothing(
     assert ended.code == REFUSED
     assert "there is no data folder" in ended.err
     assert not (tmp_path / "data").exists()
+
+
+def test_the_service_gets_a_new_key_and_goes_on_naming_the_old_one(
+    run: Run, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "did").write_text("did:web:store.example.org\n")
+    run("key", "new", "--out", str(data / "key"))
+    before = json.loads(run("key", "show", "--json").out)["publicKey"]
+    shown = json.loads(run("key", "rotate", "--json").out)
+    now = json.loads(run("key", "show", "--json").out)
+    assert shown == {**now, "before": before}
+    assert (now["did"], now["publicKey"] == before) == ("did:web:store.example.org", False)
+    assert (data / "past-keys").read_text() == f"{before}\n"
+    assert "MgC" not in run("key", "rotate").out
+    run("key", "rotate", "--leaked")
+    third = (data / "past-keys").read_text().split()
+    assert third == [before, now["publicKey"]]
+
+
+def test_a_key_from_the_setting_is_made_anew_to_be_set(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Signer.from_seed(bytes(32))
+    monkeypatch.setenv("TAIJITU_KEY", service.format())
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "did").write_text("did:web:store.example.org\n")
+    ended = run("key", "rotate", "--json")
+    shown = json.loads(ended.out)
+    assert "Set TAIJITU_KEY" in ended.err
+    assert Signer.parse(shown["key"]).did == shown["publicKey"]
+    assert shown["before"] == service.did
+    assert not (tmp_path / "data" / "key").exists()
+
+
+def test_a_did_that_is_a_key_has_no_other(run: Run, tmp_path: Path) -> None:
+    service = Signer.from_seed(bytes(32))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "did").write_text(f"{service.did}\n")
+    ended = run("key", "rotate")
+    assert ended.code == REFUSED
+    assert "name of its own key" in ended.err
+
+
+def test_the_key_of_a_service_that_runs_is_left_alone(run: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "did").write_text("did:web:store.example.org\n")
+    run("key", "new", "--out", str(data / "key"))
+    before = (data / "key").read_text()
+    with folder.take(data):
+        ended = run("key", "rotate")
+    assert ended.code == REFUSED
+    assert "in use" in ended.err
+    assert (data / "key").read_text() == before

@@ -3,11 +3,15 @@
 import asyncio
 
 import aiohttp
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from taijitu.kernel.failures import Fault
+from taijitu.server.about import did_document, version
 from taijitu.server.http import HttpAnswer
 from taijitu.server.limits import RPC_BODY_SIZE_MAX, Slots
+from taijitu.ucan.signer import Signer
 from unit.server.running import ABOUT, Service
 
 CAR = "application/vnd.ipld.car"
@@ -74,6 +78,19 @@ async def test_the_service_says_who_it_is(service: Service) -> None:
         (method,) = document["verificationMethod"]
         assert f"did:key:{method['publicKeyMultibase']}" == ABOUT.key_did
         assert document["assertionMethod"] == [method["id"]]
+
+
+def test_the_keys_of_before_are_named_to_verify_with_and_for_nothing_else() -> None:
+    first, second = (Signer.from_seed(bytes(31) + bytes([one])).did for one in (1, 2))
+    about = replace(ABOUT, past=(first, second))
+    assert msgspec.json.decode(version(about).body)["pastKeys"] == [first, second]
+    document = msgspec.json.decode(did_document(about).body)
+    methods = document["verificationMethod"]
+    keys = [f"did:key:{method['publicKeyMultibase']}" for method in methods]
+    assert keys == [ABOUT.key_did, second, first]
+    names = [method["id"] for method in methods]
+    assert document["assertionMethod"] == names
+    assert document["authentication"] == document["capabilityInvocation"] == names[:1]
 
 
 async def test_people_get_a_page(service: Service) -> None:

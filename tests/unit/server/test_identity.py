@@ -87,8 +87,75 @@ def test_data_belongs_to_one_did_for_ever(tmp_path: Path) -> None:
 
 def test_the_url_secret_follows_the_key_and_nothing_else(tmp_path: Path) -> None:
     alice, bob = Signer.parse(ALICE), Signer.parse(BOB)
-    assert identity.url_secret(alice) == identity.url_secret(alice.under("did:web:x"))
-    assert identity.url_secret(alice) != identity.url_secret(bob)
+    secret = identity.url_secret(tmp_path, alice)
+    assert secret == identity.url_secret(tmp_path, alice.under("did:web:x"))
+    assert secret != identity.url_secret(tmp_path, bob)
+
+
+def test_a_new_key_takes_the_place_of_the_old_one_under_the_same_did(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    old = identity.identify(settings)
+    made = identity.rotate(settings.data, old, in_folder=True)
+    new = identity.identify(settings)
+    assert (new.key_did, new.did) == (made.key_did, old.did)
+    assert new.key_did != old.key_did
+    assert identity.past_keys(settings.data, new) == (old.key_did,)
+    assert identity.url_secret(settings.data, new) == identity.url_secret(settings.data, old)
+    files = {path.name: path.stat().st_mode & 0o777 for path in settings.data.iterdir()}
+    assert files == dict.fromkeys(("did", "key", "past-keys", "url-secret"), 0o600)
+    assert old.format() not in "".join(path.read_text() for path in settings.data.iterdir())
+
+
+def test_a_key_that_leaked_leaves_nothing_that_it_could_sign(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    keys = [identity.identify(settings)]
+    secrets = [identity.url_secret(settings.data, keys[0])]
+    for leaked in (False, True, False):
+        identity.rotate(settings.data, keys[-1], in_folder=True, leaked=leaked)
+        keys.append(identity.identify(settings))
+        secrets.append(identity.url_secret(settings.data, keys[-1]))
+    first, _, third, fourth = [key.key_did for key in keys]
+    assert identity.past_keys(settings.data, keys[-1]) == (first, third)
+    assert fourth not in (first, third)
+    assert secrets[0] == secrets[1] != secrets[2] == secrets[3]
+
+
+def test_a_rotation_that_was_cut_short_can_be_done_again(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    old = identity.identify(settings)
+    identity.rotate(settings.data, old, in_folder=False)  # all but the key itself
+    assert identity.past_keys(settings.data, old) == ()
+    identity.rotate(settings.data, old, in_folder=True)
+    new = identity.identify(settings)
+    assert identity.past_keys(settings.data, new) == (old.key_did,)
+
+
+def test_a_key_that_is_set_is_rotated_where_it_is_set(tmp_path: Path) -> None:
+    settings = config(tmp_path, KEY=ALICE)
+    old = identity.identify(settings)
+    new = identity.rotate(settings.data, old, in_folder=False)
+    assert not (settings.data / "key").exists()
+    again = identity.identify(config(tmp_path, KEY=new.format()))
+    assert identity.past_keys(settings.data, again) == (old.key_did,)
+    assert identity.url_secret(settings.data, again) == identity.url_secret(tmp_path, old)
+
+
+def test_so_many_keys_are_remembered(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    before: list[str] = []
+    for _ in range(identity.PAST_KEYS_MAX + 2):
+        signer = identity.identify(settings)
+        before.append(signer.key_did)
+        identity.rotate(settings.data, signer, in_folder=True)
+    past = identity.past_keys(settings.data, identity.identify(settings))
+    assert list(past) == before[-identity.PAST_KEYS_MAX :]
+
+
+@pytest.mark.parametrize("text", ["did:web:example.org", "did:key:z6Mk", "hello", "\x00"])
+def test_what_is_no_key_is_not_taken_for_one_of_before(tmp_path: Path, text: str) -> None:
+    (tmp_path / "past-keys").write_text(text)
+    with pytest.raises(identity.BadIdentity, match="no key"):
+        identity.past_keys(tmp_path, Signer.parse(ALICE))
 
 
 def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:

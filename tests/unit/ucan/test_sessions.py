@@ -7,6 +7,7 @@ import pytest
 
 from taijitu.ucan.delegation import Delegation
 from taijitu.ucan.issue import absent
+from taijitu.ucan.remembered import Remembered
 from taijitu.ucan.signer import Signer
 from taijitu.ucan.validity import Authority
 from unit.ucan.people import (
@@ -49,6 +50,7 @@ def attest(
 
 
 session = login()
+known = Remembered()
 attested = attest(session)
 
 
@@ -61,6 +63,17 @@ def test_a_session_allows_no_more_than_the_account_may() -> None:
     asked = ask(alice, store_add() | {"with": carol.did}, [session, attested])
     assert not is_allowed(asked, session, attested, to_account)
     assert not is_allowed(ask(alice, proofs=[session, attested]), session, attested)
+
+
+def test_a_session_outlives_the_key_that_attested_it() -> None:
+    asked = ask(alice, proofs=[session, attested])
+    rotated = Authority(service.did, carol.did, past=(bob.did, service.key_did))
+    forgotten = Authority(service.did, carol.did, past=(bob.did,))
+    for _ in range(2):  # verified, and remembered
+        assert is_allowed(asked, session, attested, to_account, authority=rotated, remembered=known)
+        assert not is_allowed(
+            asked, session, attested, to_account, authority=forgotten, remembered=known
+        )
 
 
 def test_a_session_works_at_every_level() -> None:

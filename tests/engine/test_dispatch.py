@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import pytest
 
 from taijitu.engine.actor import Assignment, View
-from taijitu.engine.dispatch import LEASE_MS, PAUSE_MS, POLL_MS, RUNNING_MAX, Dispatcher
+from taijitu.engine.dispatch import LEASE_MS, PAUSE_MS, POLL_MS, RUNNING_MAX, Dispatcher, always
 from taijitu.engine.engine import Outcome
 from taijitu.engine.storage import Deferral, TaskKey, TaskRow
 from taijitu.kernel.effect import NEVER, Task
@@ -106,6 +106,7 @@ async def test_after_a_start_no_more_is_looked_at_at_once_than_allowed() -> None
         await first.add("alice", b"%20d" % number)
     again = SimulatedWorld(first.storage, first.bucket, first.clock)
     actor = Waiting()
+    again.dispatcher.promises = always
     again.engine.actors = {**again.engine.actors, "s3/put": actor}
     async with again.running():
         await rounds()
@@ -113,6 +114,37 @@ async def test_after_a_start_no_more_is_looked_at_at_once_than_allowed() -> None
         actor.may_answer.set()
         await again.quiet()
         assert actor.runs == 3 * RUNNING_MAX
+
+
+async def test_after_a_start_what_waits_for_bytes_that_are_not_there_is_not_opened() -> None:
+    first = SimulatedWorld()
+    await first.provision("alice", 1_000)
+    for number in range(5):
+        await first.add("alice", b"%20d" % number)
+    first.arrive(b"%20d" % 3)
+    again = SimulatedWorld(first.storage, first.bucket, first.clock)
+    actor = Waiting()
+    again.engine.actors = {**again.engine.actors, "s3/put": actor}
+    async with again.running():
+        await rounds()
+        assert actor.runs == 1
+        actor.may_answer.set()
+        await again.quiet()
+        assert isinstance(await again.state("alice", b"%20d" % 3), entry.Stored)
+        assert isinstance(await again.state("alice", b"%20d" % 4), entry.Receiving)
+
+
+async def test_an_upload_that_a_bug_has_parked_is_tried_again_after_a_start() -> None:
+    first = SimulatedWorld()
+    await first.provision("alice", 1_000)
+    await first.add("alice", CAR)
+    (put,) = [row for row in await first.storage.open_tasks() if row.ability == "s3/put"]
+    await first.engine.defer(Deferral(put.plan, put.number, NEVER, 1, "a bug"))
+    again = SimulatedWorld(first.storage, first.bucket, first.clock)
+    async with again.running():
+        await again.quiet()
+    (row,) = [row for row in await again.storage.open_tasks() if row.ability == "s3/put"]
+    assert (row.ready_at, row.trouble) == (NEVER, "")
 
 
 async def test_what_a_bug_has_parked_is_tried_again_after_a_start(

@@ -5,13 +5,26 @@ agent, an event of the bucket: each merely wakes it to look. While the bytes are
 stays open, so a false hint costs one look and burns nothing.
 """
 
+from collections.abc import Callable
+
 from taijitu.buckets.port import Bucket
 from taijitu.engine.actor import Assignment, View
+from taijitu.engine.storage import TaskRow
 from taijitu.ipld.multibase import decode
-from taijitu.kernel.effect import Task
+from taijitu.kernel.effect import Task, tag
 from taijitu.kernel.failures import Bug
 from taijitu.kernel.receipt import Ok, Receipt
 from taijitu.machines.world import Upload
+
+
+def glance(bucket: Bucket) -> Callable[[TaskRow], bool]:
+    """Whether to wake a task that sleeps: not one that waits for bytes that are not there. After a
+    start there may be very many of those, and to look is far cheaper than to open the task."""
+
+    def may_find(row: TaskRow) -> bool:
+        return row.ability != tag(Upload) or bucket.stat_now(decode(row.about)) is not None
+
+    return may_find
 
 
 class AgentActor:

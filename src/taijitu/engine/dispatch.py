@@ -49,14 +49,26 @@ def ignore(kind: str, row: TaskRow, trouble: BaseException) -> None:
     """Report to nobody."""
 
 
+def always(row: TaskRow) -> bool:
+    """Nothing is known of it beforehand."""
+    return True
+
+
 class Dispatcher:
-    """`chance` answers numbers from 0 to 1."""
+    """`promises` tells of a task that sleeps whether waking it now may come to anything, without
+    opening it; `chance` answers numbers from 0 to 1."""
 
     def __init__(
-        self, engine: Engine, report: Report = ignore, chance: Callable[[], float] = random.random
+        self,
+        engine: Engine,
+        report: Report = ignore,
+        *,
+        promises: Callable[[TaskRow], bool] = always,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.engine = engine
         self.report = report
+        self.promises = promises
         self.chance = chance
         self.wake = asyncio.Event()
         self.next_look = 0
@@ -182,10 +194,10 @@ class Dispatcher:
 
     async def _leave_open(self, row: TaskRow, task: Task) -> None:
         """Not now. A task that only a hint wakes goes back to waiting for one, if a fault had put
-        it off; any other is tried again."""
+        it off or a bug parked it; any other is tried again."""
         if task.ready_at() < NEVER:
             raise Fault("not now")
-        if row.ready_at < NEVER:
+        if row.ready_at < NEVER or row.trouble:
             await self._defer(Deferral(row.plan, row.number, NEVER, 0, ""), row)
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
@@ -199,12 +211,16 @@ class Dispatcher:
         A bounded number at a time, for there may be very many."""
         try:
             while rows := await self.engine.storage.asleep(self.woken, RUNNING_MAX):
-                abouts = {row.about for row in rows if row.about}
+                abouts = {row.about for row in rows if row.about and self._may_wake(row)}
                 parked = [row for row in rows if not row.about]
                 await asyncio.gather(*map(self.hint, abouts), *map(self._unpark, parked))
                 self.woken = rows[-1].key
+                await asyncio.sleep(0)
         except Fault:
             self._wake_up_later()
+
+    def _may_wake(self, row: TaskRow) -> bool:
+        return bool(row.trouble) or self.promises(row)
 
     async def _unpark(self, row: TaskRow) -> None:
         again = Deferral(row.plan, row.number, self.engine.now(), row.tries, row.trouble)

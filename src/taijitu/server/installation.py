@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from taijitu.actors import actors
+from taijitu.actors.agent import glance
 from taijitu.actors.audit import Audit
 from taijitu.buckets.disk import DiskBucket
 from taijitu.buckets.names import path_of
@@ -59,7 +60,7 @@ class Installation:
         self.clock = SystemClock()
         self.settling = Settling(Promises(signer), self._location)
         self.engine = Engine(storage, MACHINES, acting, self.clock, self.settling.witness())
-        self.dispatcher = Dispatcher(self.engine, report)
+        self.dispatcher = Dispatcher(self.engine, report, promises=glance(bucket))
         self.spaces = Spaces(
             self.engine, config.space_capacity if config.provision == "open" else None
         )

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from taijitu.actors import actors
+from taijitu.actors.agent import glance
 from taijitu.buckets.memory import MemoryBucket
 from taijitu.buckets.presign import Presigner
 from taijitu.engine.dispatch import Dispatcher
@@ -45,7 +46,12 @@ class SimulatedWorld:
         self.troubles: list[tuple[str, TaskRow, BaseException]] = []
         acting = actors(self.bucket, self._read, self.clock.now, self.alarms.append, self.storage)
         self.engine = Engine(self.storage, MACHINES, acting, self.clock)
-        self.dispatcher = Dispatcher(self.engine, self._report, random.Random(0).random)
+        self.dispatcher = Dispatcher(
+            self.engine,
+            self._report,
+            promises=glance(self.bucket),
+            chance=random.Random(0).random,
+        )
 
     def _report(self, kind: str, row: TaskRow, trouble: BaseException) -> None:
         self.troubles.append((kind, row, trouble))

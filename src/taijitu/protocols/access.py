@@ -1,0 +1,240 @@
+"""`access/delegate` and `access/claim`: UCANs are left here for somebody, who comes and gets them.
+
+Sessions are claimed too. They are made anew each time, with what the account was delegated until
+then as proofs: so a device that logged in long ago learns of a space that was made on another.
+
+Law: what is claimed goes to its audience; and the service attests what was confirmed, nothing else.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from taijitu.engine.cell import read_head
+from taijitu.engine.engine import Engine
+from taijitu.ipld import car
+from taijitu.ipld.cid import Link
+from taijitu.kernel import receipt as kernel
+from taijitu.kernel.machine import State
+from taijitu.machines.delegation import (
+    Held,
+    Hold,
+    delegation_at,
+    list_from,
+    list_of,
+)
+from taijitu.machines.login import Confirmed, sessions_of
+from taijitu.protocols.capabilities import ACCESS_CLAIM, ACCESS_DELEGATE, AccessDelegate
+from taijitu.protocols.durable import Durable
+from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
+from taijitu.protocols.login import session_of
+from taijitu.protocols.names import segment
+from taijitu.protocols.spaces import Spaces
+from taijitu.ucan import session
+from taijitu.ucan.bundle import Bundle
+from taijitu.ucan.delegation import Delegation, InvalidDelegation
+from taijitu.ucan.principal import is_key
+
+DELEGATIONS_MAX: Final = 64
+"""Delegations that one invocation leaves here."""
+
+ARCHIVE_SIZE_MAX: Final = 256 * 1024
+"""Bytes of one delegation with all that travels with it."""
+
+FROM_SPACE_MAX: Final = 100
+"""Delegations that one space leaves here for one audience: it could hide those of others."""
+
+HELD_MAX, HELD_SIZE_MAX = 1_000, 768 * 1024
+"""Delegations that are claimed at once, the newest first, and their bytes."""
+
+SESSIONS_MAX, SESSIONS_SIZE_MAX = 32, 768 * 1024
+"""Sessions that are claimed at once, the newest first, and their bytes."""
+
+PROOFS_MAX, PROOFS_SIZE_MAX = 150, 256 * 1024
+"""Delegations to an account that its sessions prove, the newest first, and their bytes. An
+invocation may have few more proofs than that."""
+
+PAGE: Final = 100
+
+
+class Access:
+    """The two abilities."""
+
+    def __init__(self, durable: Durable, spaces: Spaces) -> None:
+        self.durable = durable
+        self.engine: Engine = durable.engine
+        self.signer = durable.signer
+        self.spaces = spaces
+
+    def providers(self) -> tuple[Provider[Any], ...]:
+        return Provider(ACCESS_DELEGATE, self.delegate), Provider(ACCESS_CLAIM, self.claim)
+
+    async def delegate(self, invocation: Invocation[AccessDelegate]) -> Outcome:
+        """Keep delegations for their audiences. All of them came along, among the proofs."""
+        space = invocation.resource
+        links = tuple(dict.fromkeys(invocation.nb.delegations.values()))
+        found = included(invocation, links)
+        if self.for_us(found) and not await self.spaces.serves(space):
+            # A gateway is asked, and that is us: whoever knows a link may read here anyway.
+            return Ok({})
+        if (refused := await self.spaces.admit(space)) is not None:
+            return refused
+        if isinstance(found, Error):
+            return found
+        if not found:
+            return Ok({})
+        archives = [archived(each, invocation.blocks) for each in found]
+        for archive in archives:
+            if isinstance(archive, Error):
+                return archive
+        if (refused := await self.too_many(space, found)) is not None:
+            return refused
+        held = [
+            Hold(
+                self.engine.now(),
+                invocation.link,
+                each.audience,
+                space,
+                each.link,
+                archive,
+                each.expiration,
+            )
+            for each, archive in zip(found, archives, strict=True)
+            if isinstance(archive, bytes)
+        ]
+        return await self.hold(invocation, held)
+
+    async def hold(self, invocation: Invocation[AccessDelegate], held: Sequence[Hold]) -> Outcome:
+        """Each is kept by a commit of its own, the last one together with the receipt: whoever
+        gets no answer asks again, and finds those that are kept already."""
+        *before, last = held
+        transact = self.engine.transact
+        await asyncio.gather(
+            *[transact(path_of(each), each, cause=invocation.link) for each in before]
+        )
+
+        def answer(_state: State, _reply: kernel.Receipt) -> Ok:
+            return Ok({})
+
+        return await self.durable.carry_out(invocation, path_of(last), last, answer)
+
+    async def too_many(self, space: str, found: Sequence[Delegation]) -> Error | None:
+        for audience in {each.audience for each in found}:
+            name = list_from(space, audience)
+            rows = await self.engine.storage.listing(name, limit=FROM_SPACE_MAX)
+            known = {row.path for _, row in rows}
+            new = [
+                each
+                for each in found
+                if each.audience == audience
+                and "/".join(delegation_at(segment(audience), each.link)) not in known
+            ]
+            if len(rows) + len(new) > FROM_SPACE_MAX:
+                why = f"{space} leaves {audience} more than {FROM_SPACE_MAX} delegations"
+                return Error("TooManyDelegations", why)
+        return None
+
+    def for_us(self, found: Sequence[Delegation] | Error) -> bool:
+        """Whether there are some, and all for the service itself."""
+        if isinstance(found, Error) or not found:
+            return False
+        return all(each.audience == self.signer.did for each in found)
+
+    async def claim(self, invocation: Invocation[Any]) -> Outcome:
+        """Everything that is here for the audience."""
+        audience = invocation.resource
+        await self.engine.settled()
+        held = await self.held_for(audience, HELD_MAX, HELD_SIZE_MAX)
+        delegations = {str(each.ucan): each.archive for each in held}
+        if is_key(audience):
+            delegations |= await self.sessions_of(audience)
+        return Ok({"delegations": delegations})
+
+    async def held_for(self, audience: str, count: int, size: int) -> list[Held]:
+        """What is kept for somebody and not over yet, the newest first, within limits."""
+        found: list[Held] = []
+        seconds, position = self.engine.now() // 1000, None
+        while True:
+            rows = await self.engine.storage.listing(
+                list_of(audience), older_than=position, limit=PAGE
+            )
+            for _, row in rows:
+                state = read_head(self.engine.machines, row)[0].state
+                if not isinstance(state, Held):
+                    continue
+                if state.expires is not None and state.expires <= seconds:
+                    continue
+                size -= len(state.archive)
+                if size < 0 or len(found) == count:
+                    return found
+                found.append(state)
+            if len(rows) < PAGE:
+                return found
+            position = rows[-1][0]
+
+    async def sessions_of(self, agent: str) -> dict[str, bytes]:
+        """The pairs of an agent's sessions, made now."""
+        rows = await self.engine.storage.listing(sessions_of(agent), limit=SESSIONS_MAX)
+        proofs: dict[str, Mapping[Link, Mapping[Link, bytes]]] = {}
+        made: dict[str, bytes] = {}
+        room = SESSIONS_SIZE_MAX
+        for _, row in rows:
+            login = read_head(self.engine.machines, row)[0].state
+            if not isinstance(login, Confirmed):
+                continue
+            if login.account not in proofs:
+                proofs[login.account] = await self.proofs_for(login.account)
+            pair = dict(self.pair_of(login, proofs[login.account]))
+            room -= sum(map(len, pair.values()))
+            if room < 0 and made:
+                break
+            made |= pair
+        return made
+
+    def pair_of(
+        self, login: Confirmed, proofs: Mapping[Link, Mapping[Link, bytes]]
+    ) -> Iterator[tuple[str, bytes]]:
+        granted, attested = session.pair(self.signer, session_of(login), tuple(proofs))
+        company = {link: block for blocks in proofs.values() for link, block in blocks.items()}
+        yield str(granted.link), session.packed(granted, company.items())
+        yield str(attested.link), session.packed(attested)
+
+    async def proofs_for(self, account: str) -> Mapping[Link, Mapping[Link, bytes]]:
+        """What an account was delegated, with the blocks of each; always in the same order."""
+        held = await self.held_for(account, PROOFS_MAX, PROOFS_SIZE_MAX)
+        held.sort(key=lambda each: each.ucan)
+        return {each.ucan: car.decode(each.archive).blocks for each in held}
+
+
+def path_of(message: Hold) -> tuple[str, ...]:
+    return delegation_at(segment(message.audience), message.ucan)
+
+
+def included(
+    invocation: Invocation[AccessDelegate], links: Sequence[Link]
+) -> tuple[Delegation, ...] | Error:
+    """The delegations that these links name, if all of them are proofs that came along."""
+    if len(links) > DELEGATIONS_MAX:
+        return Error("Error", f"at most {DELEGATIONS_MAX} delegations are left here at once")
+    proofs, bundle = set(invocation.delegation.proofs), Bundle(invocation.blocks)
+    found: list[Delegation] = []
+    for link in links:
+        if link not in proofs or link not in invocation.blocks:
+            return Error("DelegationNotFound", f"missing proof for delegation cid {link}")
+        try:
+            found.append(bundle.view(link))
+        except InvalidDelegation as why:
+            return Error("DelegationNotFound", f"{link} is not a delegation: {why}")
+    return tuple(found)
+
+
+def archived(delegation: Delegation, blocks: Mapping[Link, bytes]) -> bytes | Error:
+    """A delegation and what must travel with it, in one CAR."""
+    try:
+        archive = session.packed(delegation, Bundle(blocks).export(delegation).items())
+    except InvalidDelegation as why:
+        return Error("Error", f"{delegation.link} can not be kept: {why}")
+    if len(archive) > ARCHIVE_SIZE_MAX:
+        why = f"{delegation.link} has {len(archive)} bytes: {ARCHIVE_SIZE_MAX} at most are kept"
+        return Error("Error", why)
+    return archive

@@ -1,0 +1,174 @@
+"""`rate-limit/*`: whom the operator shuts out: a space, an e-mail address, or all of a domain.
+
+Limits are kept under what they are about. While there are none at all, asking costs nothing.
+"""
+
+from typing import Any, Final
+
+from taijitu.engine.engine import Engine
+from taijitu.ipld.cid import InvalidLink, Link
+from taijitu.kernel import receipt as kernel
+from taijitu.kernel.machine import State
+from taijitu.kernel.record import Record
+from taijitu.machines.limit import NOT_FOUND, Add, Limited, Remove, limit_at
+from taijitu.protocols.durable import Durable
+from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
+from taijitu.protocols.names import segment
+from taijitu.ucan import principal
+from taijitu.ucan.capability import Ability, equal_field
+from taijitu.ucan.principal import InvalidDid
+from taijitu.ucan.schema import Fields, Mismatch, did, shown, text
+
+SUBJECT_LENGTH_MAX: Final = 1_000
+"""Characters of what a limit is about."""
+
+ID_SEPARATOR: Final = ":"
+"""A limit is named `<invocation>:<subject>`: so it is found without looking through all."""
+
+
+class RateLimitAdd(Record):
+    subject: str
+    rate: float
+    """0 shuts the subject out."""
+
+
+class RateLimitList(Record):
+    subject: str
+
+
+class RateLimitRemove(Record):
+    id: str
+
+
+def rate(value: Any) -> float:
+    if value.__class__ not in (int, float):
+        raise Mismatch(f"Expected value of type number instead got {shown(value)}")
+    return float(value)
+
+
+RATE_LIMIT_ADD: Final = Ability(
+    "rate-limit/add",
+    did,
+    Fields(RateLimitAdd, {"subject": text, "rate": rate}),
+    equal_field("subject", "rate"),
+)
+RATE_LIMIT_LIST: Final = Ability(
+    "rate-limit/list", did, Fields(RateLimitList, {"subject": text}), equal_field("subject")
+)
+RATE_LIMIT_REMOVE: Final = Ability(
+    "rate-limit/remove", did, Fields(RateLimitRemove, {"id": text}), equal_field("id")
+)
+
+
+class Limits:
+    """What is known of limits, by subject."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.any: bool | None = None
+        """Whether there ever was one; `None` until somebody has looked."""
+
+    async def blocked(self, *subjects: str) -> bool:
+        """Whether one of them is shut out."""
+        if self.any is None:
+            self.any = bool(await self.engine.storage.scan("limit/", limit=1)) or self.any
+        if not self.any:
+            return False
+        for subject in subjects:
+            state = await self.engine.peek(limit_at(segment(subject)))
+            if isinstance(state, Limited) and any(limit.rate <= 0 for limit in state.limits):
+                return True
+        return False
+
+    async def account_blocked(self, account: str) -> Error | None:
+        """The refusal for an account whose e-mail address or domain is shut out."""
+        try:
+            email = principal.to_email(account)
+        except InvalidDid:
+            return None
+        if not await self.blocked(email.rpartition("@")[2], email):
+            return None
+        return Error("AccountBlocked", f"Account identified by {account} is blocked")
+
+
+class RateLimits:
+    """The three abilities, over `service` (a DID) alone."""
+
+    def __init__(self, durable: Durable, limits: Limits, service: str) -> None:
+        self.durable = durable
+        self.engine: Engine = durable.engine
+        self.limits = limits
+        self.service = service
+
+    def providers(self) -> tuple[Provider[Any], ...]:
+        return (
+            Provider(RATE_LIMIT_ADD, self.add),
+            Provider(RATE_LIMIT_LIST, self.list),
+            Provider(RATE_LIMIT_REMOVE, self.remove),
+        )
+
+    async def add(self, invocation: Invocation[RateLimitAdd]) -> Outcome:
+        """Limit a subject."""
+        subject, rate = invocation.nb.subject, invocation.nb.rate
+        if (refused := self.unwanted(invocation.resource, subject)) is not None:
+            return refused
+        self.limits.any = True
+
+        def answer(_: State, reply: kernel.Receipt) -> Ok | Error:
+            return refusal(reply) or Ok({"id": named(invocation.link, subject)})
+
+        message = Add(self.engine.now(), invocation.link, subject, rate)
+        path = limit_at(segment(subject))
+        return await self.durable.carry_out(invocation, path, message, answer)
+
+    async def list(self, invocation: Invocation[RateLimitList]) -> Outcome:
+        """The limits of a subject."""
+        subject = invocation.nb.subject
+        if (refused := self.unwanted(invocation.resource, subject)) is not None:
+            return refused
+        state = (await self.engine.read(limit_at(segment(subject)))).state
+        limits = state.limits if isinstance(state, Limited) else ()
+        shown = [{"id": named(each.id, subject), "rate": spelled(each.rate)} for each in limits]
+        return Ok({"limits": shown})
+
+    async def remove(self, invocation: Invocation[RateLimitRemove]) -> Outcome:
+        """Take a limit back."""
+        link, _, subject = invocation.nb.id.partition(ID_SEPARATOR)
+        if (refused := self.unwanted(invocation.resource, subject or link)) is not None:
+            return refused
+        try:
+            limit = Link.parse(link)
+        except InvalidLink:
+            limit = None
+        if limit is None or not subject:
+            return Error(NOT_FOUND.value["name"], NOT_FOUND.value["message"])
+
+        def answer(_: State, reply: kernel.Receipt) -> Ok | Error:
+            return refusal(reply) or Ok({})
+
+        message = Remove(self.engine.now(), limit)
+        path = limit_at(segment(subject))
+        return await self.durable.carry_out(invocation, path, message, answer)
+
+    def unwanted(self, resource: str, subject: str) -> Error | None:
+        if resource != self.service:
+            return Error("UnknownProvider", f"Provider {resource} not found", {"did": resource})
+        if not 0 < len(subject) <= SUBJECT_LENGTH_MAX:
+            return Error("Error", f"a subject has 1 to {SUBJECT_LENGTH_MAX} characters")
+        return None
+
+
+def named(invocation: Link, subject: str) -> str:
+    return f"{invocation}{ID_SEPARATOR}{subject}"
+
+
+def spelled(rate: float) -> float:
+    """A whole number as one: a block holds no whole number as a float."""
+    return int(rate) if rate.is_integer() else rate
+
+
+def refusal(reply: kernel.Receipt) -> Error | None:
+    """The error with which a cell refuses."""
+    if isinstance(reply, kernel.Error):
+        return Error(reply.value["name"], reply.value["message"])
+    return None

@@ -120,3 +120,16 @@ def test_before_an_upgrade_and_back_again_as_it_stands_there(used: Service, tmp_
     typed(used, back, tmp_path)
     used.start()
     assert used.is_healthy()
+
+
+def test_a_new_key_is_given_as_it_stands_there(used: Service, tmp_path: Path) -> None:
+    rotate, leaked = blocks(page("new-key"))
+    keys = [used.get_json("/version")["publicKey"]]
+    for script, past in ((rotate, keys[:1]), (leaked, keys[:1])):
+        used.stop()
+        typed(used, script, tmp_path)
+        used.start()
+        about = used.get_json("/version")
+        assert about["pastKeys"] == past
+        keys.append(about["publicKey"])
+    assert len(set(keys)) == 3

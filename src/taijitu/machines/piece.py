@@ -12,12 +12,12 @@ from taijitu.kernel.machine import Machine, State, Step, become, stay
 
 
 class Unknown(State, tag="unknown"):
-    """Nobody has offered this piece."""
+    """Nobody has offered this content as this piece."""
 
 
 class Offered(State, tag="offered"):
-    """`agent` (a DID) was the first to offer it, as the piece of `content`, by the invocation
-    `cause`, at a time in ms since 1970."""
+    """`agent` (a DID) was the first to say that `content` has this piece, by the invocation
+    `cause`. `at` in ms since 1970."""
 
     piece: Link
     content: Link
@@ -48,8 +48,9 @@ def update(state: AnyState, message: Offer) -> Step[AnyState]:
             assert_never((message, state))
 
 
-def piece_at(piece: Link) -> Path:
-    return ("piece", str(piece))
+def piece_at(piece: Link, content: Link) -> Path:
+    """A wrong word about a piece stands beside the right one."""
+    return ("piece", str(piece), str(content))
 
 
 PIECE = Machine("piece", 1, update, Unknown(), states=AnyState, messages=Offer)

@@ -37,6 +37,7 @@ from taijitu.ucan.schema import (
     natural,
     octets,
     optional,
+    piece_link,
     provider_did,
     space_did,
     text,
@@ -376,7 +377,7 @@ USAGE_REPORT: Final = Ability(
 FILECOIN_OFFER: Final = Ability(
     "filecoin/offer",
     did,
-    Fields(FilecoinOffer, {"content": link, "piece": link}),
+    Fields(FilecoinOffer, {"content": link, "piece": piece_link}),
     equal_field("content", "piece"),
 )
 

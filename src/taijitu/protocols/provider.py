@@ -14,7 +14,7 @@ from taijitu.machines.subscription import Subscribe, Subscribed, list_of, subscr
 from taijitu.protocols.capabilities import PROVIDER_ADD, ProviderAdd
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
-from taijitu.protocols.limits import Limits, refusal
+from taijitu.protocols.limits import refusal
 from taijitu.protocols.plan import Accounts
 from taijitu.protocols.spaces import Spaces
 from taijitu.ucan import principal
@@ -67,26 +67,22 @@ SUBSCRIPTION_LIST: Final = Ability("subscription/list", account_did, NONE, equal
 
 
 class Subscriptions:
-    """The abilities. `offers`: by which DIDs we provide, and room for how many bytes; `service`
-    is who we are."""
+    """The abilities. `offers`: by which DIDs we provide, and room for how many bytes."""
 
     def __init__(
         self,
         durable: Durable,
         spaces: Spaces,
         accounts: Accounts,
-        limits: Limits,
         *,
         offers: Mapping[str, int],
-        service: str,
     ) -> None:
         self.durable = durable
         self.engine: Engine = durable.engine
         self.spaces = spaces
         self.accounts = accounts
-        self.limits = limits
+        self.limits = spaces.limits
         self.offers = offers
-        self.service = service
 
     def providers(self) -> tuple[Provider[Any], ...]:
         return (
@@ -206,7 +202,7 @@ class Subscriptions:
             position, left = rows[-1][0], left - len(rows)
 
     def unknown(self, provider: str) -> Error | None:
-        if provider == self.service:
+        if provider in self.offers:
             return None
         return Error("UnknownProvider", f"Provider {provider} not found", {"did": provider})
 

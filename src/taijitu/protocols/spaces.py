@@ -16,6 +16,7 @@ from taijitu.machines.ledger import (
     ledger_at,
 )
 from taijitu.protocols.execution import Error
+from taijitu.protocols.limits import Limits
 
 PAGE: Final = 500
 
@@ -38,6 +39,7 @@ class Spaces:
     def __init__(self, engine: Engine, open_capacity: int | None) -> None:
         self.engine = engine
         self.open_capacity = open_capacity
+        self.limits = Limits(engine)
 
     async def provision(self, space: str, capacity: int) -> Space:
         """Give a space room for `capacity` bytes, now and from now on."""
@@ -86,6 +88,8 @@ class Spaces:
 
     async def admit(self, space: str) -> Error | None:
         """Make sure that a space may be used; where that is allowed, open it on first use."""
+        if await self.limits.blocked(space):
+            return Error("InsufficientStorage", f"{space} is blocked")
         match await self.engine.peek(ledger_at(space)):
             case Provisioned():
                 return None

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from taijitu.kernel.record import Record
 from taijitu.server import settings
-from taijitu.server.settings import BadSetting, LogFormat, Provision, Reading
+from taijitu.server.settings import BadSetting, LogFormat, Plans, Provision, Reading
 from taijitu.server.trouble import CannotStart
 
 PREFIX: Final = "TAIJITU_"
@@ -113,6 +113,13 @@ class Config(Record, kw_only=True):
 
     space_capacity: int
     """Bytes a space may hold unless it was given another capacity."""
+
+    providers: tuple[tuple[str, int], ...]
+    """The DIDs that `provider/add` may name, and the bytes a space may hold by each."""
+
+    plans: Plans
+    """`open`: every account has a plan. `assigned`: who was given one. `required`: and without one
+    an account may not have spaces provided for."""
 
     blob_size_max: int
     """Bytes of one object, at most."""
@@ -228,10 +235,13 @@ def assemble(reader: Reader, folder: Path) -> Config:
     private = is_loopback(host) and is_loopback(host_of(public_url))
     provision: Provision = "open" if private else "closed"
     place = quote(str(data))
+    did = reader.get("did", settings.did_web, settings.did_of(public_url))
+    capacity = reader.get("space_capacity", settings.size, 10 * GIB)
+    providers = reader.get("providers", settings.providers, ((did, None),))
     return Config(
         data=data,
         key=secret(reader.get("key", settings.text, "")),
-        did=reader.get("did", settings.did_web, settings.did_of(public_url)),
+        did=did,
         host=host,
         port=port,
         public_url=public_url,
@@ -240,7 +250,9 @@ def assemble(reader: Reader, folder: Path) -> Config:
         ),
         bucket_url=reader.get("bucket_url", settings.bucket_url, f"file://{place}/blobs"),
         provision=reader.get("provision", settings.provision, provision),
-        space_capacity=reader.get("space_capacity", settings.size, 10 * GIB),
+        space_capacity=capacity,
+        providers=tuple((name, room or capacity) for name, room in providers),
+        plans=reader.get("plans", settings.plans, "open"),
         blob_size_max=reader.get("blob_size_max", settings.size, 5 * GIB),
         upload_window_ms=SECOND
         * reader.get("upload_window", settings.seconds(1, UPLOAD_WINDOW_MAX), 86_400),

@@ -27,12 +27,15 @@ from taijitu.kernel.failures import Fault
 from taijitu.kernel.machine import State
 from taijitu.machines import MACHINES
 from taijitu.machines.world import Alarm
+from taijitu.protocols.login import Logins
+from taijitu.protocols.plan import Accounts
 from taijitu.protocols.promises import Promises
 from taijitu.protocols.settled import Settling
 from taijitu.protocols.spaces import Spaces
 from taijitu.server import folder, identity
 from taijitu.server.config import Config
 from taijitu.server.logs import log
+from taijitu.server.post import post
 from taijitu.server.trouble import CannotStart
 from taijitu.storage.sqlite import SqliteStorage
 from taijitu.storage.sqlite_file import Unusable
@@ -56,7 +59,10 @@ class Installation:
         self.signer = signer
         self.past_keys = identity.past_keys(config.data, signer)
         self.bucket = bucket
-        acting = actors(bucket, self._read, self._now, tell, storage)
+        smtp_url = config.smtp_url and config.smtp_url.reveal()
+        self.post = post(signer, config.public_url, smtp_url, testing=config.testing)
+        deliver = self.post.deliver
+        acting = actors(bucket, self._read, self._now, tell, storage, deliver=deliver)
         self.clock = SystemClock()
         self.settling = Settling(Promises(signer), self._location)
         self.engine = Engine(storage, MACHINES, acting, self.clock, self.settling.witness())
@@ -64,6 +70,8 @@ class Installation:
         self.spaces = Spaces(
             self.engine, config.space_capacity if config.provision == "open" else None
         )
+        self.accounts = Accounts(self.engine, config.plans, config.did)
+        self.logins = Logins(self.engine, signer)
 
     async def hint(self, multihash: bytes) -> None:
         """Some bytes may have come: returns once somebody has looked."""

@@ -9,18 +9,25 @@ from taijitu import __version__
 from taijitu.engine.clock import wall_ms
 from taijitu.ipld.cid import InvalidLink, Link
 from taijitu.protocols import execution
+from taijitu.protocols.access import Access
 from taijitu.protocols.blob import Blobs
 from taijitu.protocols.conclude import Conclusions
 from taijitu.protocols.console import Console
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Executed, MalformedInvocation, NotReady, Service
 from taijitu.protocols.fairness import Turns
+from taijitu.protocols.filecoin import Filecoin
 from taijitu.protocols.index import Indexes
 from taijitu.protocols.inspect import Inspection
+from taijitu.protocols.limits import RateLimits
+from taijitu.protocols.login import Authorization
+from taijitu.protocols.plan import Plans
+from taijitu.protocols.provider import Subscriptions
 from taijitu.protocols.revocation import Revocations
 from taijitu.protocols.space import SpaceInfo
 from taijitu.protocols.store import Store
 from taijitu.protocols.upload import Uploads
+from taijitu.protocols.usage import Reports
 from taijitu.server import logs
 from taijitu.server.about import About
 from taijitu.server.http import HttpAnswer, sentence
@@ -79,18 +86,26 @@ def service(
     installation: Installation, durable: Durable, told: Callable[[str, str], None]
 ) -> Service:
     """Who answers for what."""
-    signer, size_max = installation.signer, installation.config.blob_size_max
+    signer, spaces, accounts = installation.signer, installation.spaces, installation.accounts
+    size_max = installation.config.blob_size_max
     revocations = Revocations(durable)
     families = (
-        Store(durable, installation.spaces, size_max),
-        Blobs(durable, installation.spaces, installation.settling, size_max),
+        Store(durable, spaces, size_max),
+        Blobs(durable, spaces, installation.settling, size_max),
         Conclusions(installation.engine, installation.hint),
-        SpaceInfo(installation.spaces, signer.did),
-        Uploads(durable, installation.spaces),
+        Uploads(durable, spaces),
         Indexes(durable),
-        Inspection(installation.engine, installation.spaces, signer.did),
-        Console(),
+        Filecoin(durable),
+        Authorization(durable, spaces.limits),
+        Access(durable, spaces),
         revocations,
+        Subscriptions(durable, spaces, accounts, offers=dict(installation.config.providers)),
+        Plans(durable, accounts),
+        RateLimits(durable, spaces.limits, signer.did),
+        SpaceInfo(spaces, signer.did),
+        Reports(installation.engine, signer.did),
+        Inspection(installation.engine, spaces, signer.did),
+        Console(),
     )
     return Service(
         signer=signer,

@@ -5,7 +5,7 @@ A reader here knows nothing of the setting's name; `taijitu.server.config` puts 
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 UNITS: Final = {
@@ -33,7 +33,11 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 WORKERS_MAX: Final = 256
 SWITCH: Final = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
 
+PROVIDERS_MAX: Final = 64
+"""Names by which one service provides."""
+
 Provision = Literal["open", "closed"]
+Plans = Literal["open", "assigned", "required"]
 Reading = Literal["public", "closed"]
 LogFormat = Literal["auto", "console", "json"]
 Choice = TypeVar("Choice", bound=str)
@@ -174,12 +178,44 @@ def bucket_url(value: object) -> str:
 
 def smtp_url(value: object) -> str:
     """The mail server, possibly with user name and password."""
-    return url(value, ("smtp", "smtps"))
+    wanted = "must be a mail server with no port or a good one, such as smtp://mail.example.org:587"
+    given = urlsplit(url(value, ("smtp", "smtps")))
+    try:
+        if given.hostname and given.port != 0:
+            return given.geturl()
+    except ValueError:
+        pass
+    raise BadSetting(wanted)
 
 
 def provision(value: object) -> Provision:
     """Whether unknown spaces may store."""
     return choice(value, ("open", "closed"))
+
+
+def plans(value: object) -> Plans:
+    """Which accounts have a plan, and whether they need one."""
+    return choice(value, ("open", "assigned", "required"))
+
+
+def providers(value: object) -> tuple[tuple[str, int | None], ...]:
+    """The names by which we provide, in a list or with commas between: DIDs, each alone or with the
+    room that a space gets by it, such as `did:web:small.example.org=500MB`."""
+    wanted = "must be did:web, each alone or with a size, such as did:web:a.example=10GiB"
+    given = cast("list[object]", value) if isinstance(value, list) else text(value).split(",")
+    found = [provider(each, wanted) for each in given]
+    names = [name for name, _ in found]
+    if not 0 < len(found) <= PROVIDERS_MAX or len(set(names)) < len(names):
+        raise BadSetting(f"{wanted}, up to {PROVIDERS_MAX}, no two alike")
+    return tuple(found)
+
+
+def provider(value: object, wanted: str) -> tuple[str, int | None]:
+    """One of them."""
+    name, mark, room = (value if isinstance(value, str) else "").strip().partition("=")
+    if not DID_WEB.fullmatch(name):
+        raise BadSetting(wanted)
+    return name, size(room) if mark else None
 
 
 def reading(value: object) -> Reading:

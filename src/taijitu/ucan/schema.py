@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from taijitu.ipld import varint
-from taijitu.ipld.cid import CAR, Link
+from taijitu.ipld.cid import CAR, RAW, Link
 from taijitu.kernel.record import Record
 from taijitu.ucan import principal
 from taijitu.ucan.failure import Failure, quoted
@@ -17,6 +17,9 @@ from taijitu.ucan.failure import Failure, quoted
 N = TypeVar("N", bound=Record)
 
 Reader: TypeAlias = Callable[[Any], Any]
+PIECE_HASH: Final = 0x1011
+"""fr32-sha2-256-trunc254-padded-binary-tree, of the multicodec table."""
+
 INTEGER_MAX: Final = 2**53 - 1
 """The largest whole number that a JavaScript peer can hold."""
 
@@ -138,6 +141,14 @@ def link_of(codec: int) -> Reader:
         raise Mismatch(f"Expected link to be CID with {codec:#x} codec")
 
     return read
+
+
+def piece_link(value: Any) -> Link:
+    """A link to a piece of Filecoin, by the hash function that it has."""
+    found: Link = _raw_link(value)
+    if found.hash_code != PIECE_HASH:
+        raise Mismatch(f"Expected link to be CID with {PIECE_HASH:#x} hashing algorithm")
+    return found
 
 
 def link_that_is(expected: Link) -> Reader:
@@ -278,6 +289,8 @@ def _field(key: str, reader: Reader, value: Any) -> Any:
     except Mismatch as error:
         raise Mismatch(f'Object contains invalid field "{key}":', error.failure) from error
 
+
+_raw_link: Final = link_of(RAW)
 
 car_link: Final = link_of(CAR)
 """A link to a CAR."""

@@ -58,6 +58,19 @@ def test_the_did_follows_the_public_url(tmp_path: Path) -> None:
     assert config(tmp_path, DID="did:web:other.example").did == "did:web:other.example"
 
 
+def test_one_provides_by_ones_own_name_unless_others_are_given(tmp_path: Path) -> None:
+    settings = config(tmp_path, SPACE_CAPACITY="1000")
+    assert settings.providers == (("did:web:localhost%3A3000", 1000),)
+    names = "did:web:a.example, did:web:b.example=2KB"
+    settings = config(tmp_path, SPACE_CAPACITY="1000", PROVIDERS=names)
+    assert settings.providers == (("did:web:a.example", 1000), ("did:web:b.example", 2000))
+
+
+def test_providers_may_be_a_list_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "taijitu.toml").write_text('providers = ["did:web:a", "did:web:b=1KB"]')
+    assert [name for name, _ in config(tmp_path).providers] == ["did:web:a", "did:web:b"]
+
+
 def test_strangers_get_no_room_unless_only_this_machine_can_ask(tmp_path: Path) -> None:
     assert config(tmp_path, HOST="localhost").provision == "open"
     assert config(tmp_path, HOST="0.0.0.0").provision == "closed"
@@ -124,6 +137,15 @@ def test_sizes_are_read_as_people_write_them(tmp_path: Path, text: str, size: in
         ("DATABASE_URL", "sqlite://"),
         ("BUCKET_URL", "/a/folder"),
         ("SMTP_URL", "http://x"),
+        ("SMTP_URL", "smtp://user@"),
+        ("SMTP_URL", "smtp://x:port"),
+        ("SMTP_URL", "smtp://x:0"),
+        ("PLANS", "free"),
+        ("PROVIDERS", "did:key:z6Mk"),
+        ("PROVIDERS", "did:web:a,"),
+        ("PROVIDERS", "did:web:a,did:web:a=1GiB"),
+        ("PROVIDERS", "did:web:a="),
+        ("PROVIDERS", "did:web:a=much"),
         ("LOG", "xml"),
         ("TESTING", "maybe"),
     ],

@@ -87,6 +87,8 @@ def test_a_reader_gives_the_value_back(reader: Reader, value: Any, read: Any) ->
         (schema.car_link, raw_link, "Expected link to be CID with 0x202 codec"),
         (schema.car_link, V0, "Expected link to be CID version 1, not version 0"),
         (schema.car_link, MISSING, "Expected link to be a CID instead of undefined"),
+        (schema.piece_link, raw_link, "Expected link to be CID with 0x1011 hashing algorithm"),
+        (schema.piece_link, car_link, "Expected link to be CID with 0x55 codec"),
         (schema.link_that_is(raw_link), car_link, f"Expected link to be {raw_link}"),
         (schema.space_did, service.did, f'Expected a did:key: but got "{service.did}" instead'),
         (schema.account_did, alice.did, "Expected a did:mailto: but got"),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import flow, recovery, report, store_flow, upload
+from bench import flow, growth, recovery, report, store_flow, upload
 from bench.load import Plan
 from bench.report import Row, Run
 from bench.service import running
@@ -71,23 +71,6 @@ def put(scale: float) -> list[Row]:
     return rows
 
 
-def growth(scale: float) -> list[Row]:
-    """The cost of an add when many are there already."""
-    rows: list[Row] = []
-    with running() as service:
-        have = 0
-        for power in (3, 4, 5):
-            want = int(10**power * scale)
-            while have < want:
-                step = min(10_000, want - have)
-                service.load(Plan("add", step, 64))
-                have += step
-            runs = [service.load(Plan("add", int(1000 * scale) or 100, 64)) for _ in range(3)]
-            memory = f"{service.memory_mib():.0f}MiB"
-            rows.append(report.row(f"store/add after {have:,}", runs, rss=memory))
-    return rows
-
-
 def restart(scale: float) -> list[Row]:
     """From a kill to the first answer; `/s` and `p50` are those of the answer."""
     entries = int(recovery.ENTRIES * scale)
@@ -100,7 +83,7 @@ BENCHMARKS = {
     "flow": engine_flow,
     "store_flow": hot_space,
     "put": put,
-    "growth": growth,
+    "growth": growth.growth,
     "restart": restart,
 }
 

@@ -28,12 +28,14 @@ FAR_AWAY = 2**40
 
 @dataclass
 class Plan:
-    """`count` requests of one kind (`add` or `list`) over `connections`, in `spaces` spaces."""
+    """`count` requests of one kind (`add` or `list`) over `connections`, in `spaces` new spaces, or
+    in the one whose key has this `seed` (hex)."""
 
     kind: str
     count: int
     connections: int
     spaces: int = 1
+    seed: str = ""
 
 
 def main(url: str, plan: Plan) -> None:
@@ -46,7 +48,10 @@ def main(url: str, plan: Plan) -> None:
 def bodies(did: str, plan: Plan) -> list[bytes]:
     """Signed invocations with one proof each, ready to be sent."""
     agent = Signer.from_seed(os.urandom(32))
-    spaces = [Signer.from_seed(os.urandom(32)) for _ in range(plan.spaces)]
+    seeds = (
+        [bytes.fromhex(plan.seed)] if plan.seed else [os.urandom(32) for _ in range(plan.spaces)]
+    )
+    spaces = [Signer.from_seed(seed) for seed in seeds]
     proofs = [
         delegate(space, agent.did, [{"can": "store/*", "with": space.did}], expiration=FAR_AWAY)
         for space in spaces

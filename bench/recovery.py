@@ -2,16 +2,13 @@
 
 python -m bench.recovery [--entries N] [--waiting SHARE] [--json FILE]
 
-A process fills a data folder with entries, most of them stored, some waiting for bytes, and kills
-itself. Of those that wait a few have got their bytes, and nobody was told: how soon they are stored
+A data folder is filled with entries, most of them stored, some waiting for bytes, by a process that
+is killed. Of those that wait a few have got their bytes, and nobody was told: how soon they are stored
 shows that no lease of the dead process is waited for.
 """
 
 import argparse
-import asyncio
-import hashlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,75 +21,16 @@ from statistics import median
 
 import apsw
 
-from bench import report
+from bench import filling, report
 from bench.report import Row, Run
 from bench.service import START_SECONDS_MAX, Service, free_port
-from taijitu.engine.engine import Concluded, Engine
-from taijitu.ipld import multibase
-from taijitu.ipld.cid import link_to, multihash
-from taijitu.machines.entry import Add, entry_at
-from taijitu.machines.ledger import Provision, ledger_at
-from taijitu.server import config
-from taijitu.server.installation import opened
 
-SPACE = "did:key:zBench"
-CAPACITY = 2**40
-AT_ONCE = 512
-"""Entries that are added together."""
-LATE = 20
-"""Entries whose bytes came unnoticed."""
-RECEIPT_SIZE = 500
-"""Bytes, as a receipt has them."""
 TAKEN_UP_SECONDS_MAX = 60
 LOOK_SECONDS = 0.002
 BUSY_MS = 5_000
 LIVES = 3
 ENTRIES, WAITING = 100_000, 0.1
 """How many by default, and the share of them that waits for bytes."""
-
-
-async def fill(entries: int, waiting: int) -> None:
-    """Add the entries, and end without a chance to put anything in order."""
-    async with opened(config.load().config) as installation:
-        engine, bucket = installation.engine, installation.bucket
-        await engine.transact(ledger_at(SPACE), Provision(engine.now(), SPACE, CAPACITY))
-        for start in range(0, entries, AT_ONCE):
-            numbers = range(start, min(entries, start + AT_ONCE))
-            for number in numbers:
-                if number >= waiting:
-                    bucket.place_of(digest(number)).write_bytes(content(number))
-            await asyncio.gather(*(add(engine, number) for number in numbers))
-        for number in late(waiting):
-            bucket.place_of(digest(number)).write_bytes(content(number))
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-async def add(engine: Engine, number: int) -> None:
-    name, now = name_of(number), engine.now()
-    cause = link_to(b"add %d" % number)
-    message = Add(now, cause, SPACE, name, "did:key:zAgent", len(content(number)))
-    await engine.transact(
-        entry_at(SPACE, name),
-        message,
-        cause=cause,
-        conclude=lambda *_: Concluded(bytes(RECEIPT_SIZE)),
-    )
-
-
-def content(number: int) -> bytes:
-    return b"entry %d" % number
-
-
-def digest(number: int) -> bytes:
-    return hashlib.sha256(content(number)).digest()
-
-
-def name_of(number: int) -> str:
-    return multibase.encode("z", multihash(content(number)))
-
-
-def late(waiting: int) -> range:
-    return range(min(LATE, waiting))
 
 
 def recovery(entries: int, waiting: int) -> Row:
@@ -104,9 +42,7 @@ def recovery(entries: int, waiting: int) -> Row:
             "TAIJITU_PORT": str(free_port()),
             "TAIJITU_LOG": "json",
         }
-        command = [sys.executable, "-m", "bench.recovery", "--fill", str(entries), str(waiting)]
-        filled = subprocess.run(command, env=environ, check=False)
-        assert filled.returncode == -signal.SIGKILL, filled.returncode
+        filling.fill(environ, range(entries), waiting)
         log = Path(folder, "taijitu.db-wal").stat().st_size
         lives = [live(Path(folder), environ, waiting) for _ in range(LIVES)]
     runs = [life.run for life in lives]
@@ -162,7 +98,7 @@ def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
 
 def are_taken_up(folder: Path, waiting: int) -> bool:
     """Nothing waits any more for the bytes that came unnoticed."""
-    names = [name_of(number) for number in late(waiting)]
+    names = [filling.name_of(number) for number in filling.late(waiting)]
     marks = ", ".join("?" * len(names))
     db = apsw.Connection(str(folder / "taijitu.db"), flags=apsw.SQLITE_OPEN_READONLY)
     try:
@@ -178,10 +114,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--entries", type=int, default=ENTRIES)
     parser.add_argument("--waiting", type=float, default=WAITING, help="their share")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--fill", type=int, nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    if given.fill is not None:
-        asyncio.run(fill(*given.fill))
     rows = [recovery(given.entries, int(given.entries * given.waiting))]
     print(report.table(rows))
     if given.json is not None:

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -52,7 +52,11 @@ class Service:
 
 @contextmanager
 def running(**settings: str) -> Iterator[Service]:
-    with tempfile.TemporaryDirectory(prefix="taijitu-bench-") as folder:
+    """A service with a data folder of its own, or with the one that the settings name."""
+    with ExitStack() as stack:
+        folder = settings.get("TAIJITU_DATA") or stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="taijitu-bench-")
+        )
         port = free_port()
         environ = {
             **os.environ,

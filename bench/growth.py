@@ -1,0 +1,54 @@
+"""What an add and a listing cost when many entries are there already, all of them in one space."""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from bench import filling, report
+from bench.load import Plan
+from bench.recovery import until
+from bench.report import Row
+from bench.service import Service, running
+
+POWERS = 3, 4, 5, 6
+"""How many entries: ten to these powers."""
+AUDIT_SECONDS_MAX = 600
+
+
+def growth(scale: float) -> list[Row]:
+    """One folder, filled further and further, and a new service on it each time."""
+    adds: list[Row] = []
+    lists: list[Row] = []
+    seed, have = filling.SEED.hex(), 0
+    with tempfile.TemporaryDirectory(prefix="taijitu-bench-") as folder:
+        for power in POWERS:
+            want = int(10**power * scale)
+            filling.fill({**os.environ, "TAIJITU_DATA": folder}, range(have, want), 0)
+            have = want
+            with running(TAIJITU_DATA=folder) as service:
+                audit = audited(service)
+                service.load(Plan("add", 300, 64, seed=seed))
+                runs = [
+                    service.load(Plan("add", int(1000 * scale) or 100, 64, seed=seed))
+                    for _ in range(3)
+                ]
+                more = {"rss": f"{service.memory_mib():.0f}MiB", "audit_s": f"{audit:.1f}"}
+                adds.append(report.row(f"store/add after {have:,}", runs, **more))
+                runs = [service.load(Plan("list", 100, 16, seed=seed)) for _ in range(3)]
+                more = {"rss": f"{service.memory_mib():.0f}MiB"}
+                lists.append(report.row(f"store/list of {have:,}", runs, **more))
+    return adds + lists
+
+
+def audited(service: Service) -> float:
+    """Wait for the audit that follows every start, which costs more than the adds; seconds of it."""
+    log = Path(service.data, "log")
+    begun = time.monotonic()
+    until(begun + AUDIT_SECONDS_MAX, lambda: any_audit(log))
+    return time.monotonic() - begun
+
+
+def any_audit(log: Path) -> bool:
+    return any(json.loads(line).get("event") == "audit" for line in log.read_bytes().splitlines())

@@ -41,6 +41,7 @@ from taijitu.server.refusals import refusal
 from taijitu.server.uploads import Uploads
 
 RECEIPT: Final = "/receipt/"
+TESTING: Final = "/testing/"
 REFUSED: Final = 400
 """The status from which on an answer is a refusal."""
 TASK_SIZE_MAX: Final = 128
@@ -74,6 +75,8 @@ class Doors(Record):
 
     uploads: Uploads
     downloads: Downloads
+    testing: Handler | None = None
+    """What only tests may ask, where they may."""
 
 
 class Route(NamedTuple):
@@ -111,6 +114,7 @@ class App:
             "/metrics": Route("metrics", both(self.metrics)),
         }
         self.receipts = Route("receipt", both(self.receipt))
+        self.testing = Route("testing", both(doors.testing)) if doors.testing else None
         self.objects = Route("object", {"PUT": doors.uploads.put} | both(doors.downloads.get))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -166,6 +170,8 @@ class App:
         place = self.places.get(path)
         if place is not None:
             return place
+        if self.testing is not None and path.startswith(TESTING):
+            return self.testing
         return self.receipts if path.startswith(RECEIPT) else self.objects
 
     def note(

@@ -16,6 +16,7 @@ from taijitu.server.installation import Installation, opened
 from taijitu.server.listen import Door
 from taijitu.server.meter import Meter
 from taijitu.server.rpc import Rpc, about
+from taijitu.server.testing import Questions
 from taijitu.server.uploads import Uploads
 from taijitu.server.watch import Watch
 
@@ -79,13 +80,16 @@ def application(installation: Installation, meter: Meter) -> App:
     rpc = Rpc(installation, meter.told)
     meter.abilities = frozenset(rpc.service.providers)
     presigner = bucket.presigner
+    outbox = installation.post.outbox
+    questions = None if outbox is None else Questions(installation, rpc, outbox)
 
     doors = Doors(
-        rpc=rpc.message,
+        rpc=questions.overheard.listening(rpc.message) if questions else rpc.message,
         receipt=rpc.receipt,
         trouble=lambda: trouble(installation.engine),
         uploads=Uploads(bucket, presigner, installation.hint, installation.clock.now),
         downloads=Downloads(bucket, presigner, config.read, installation.clock.now),
+        testing=questions and questions.answer,
     )
     return App(about(installation), doors, meter)
 

@@ -147,6 +147,8 @@ class Add(Message, tag="store/add"):
     size: int
     face: FaceName = "store"
     origin: Link | None = None
+    cause: Link | None = None
+    """Whose wish it is, if the invocation only carries out another: the face names that one."""
 
 
 class Exceed(Message, tag="store/exceed"):
@@ -373,7 +375,8 @@ def asked_again(faces: tuple[Face, ...], add: Add) -> tuple[Face, ...]:
 
 
 def face_of(add: Add) -> Face:
-    return Face(add.face, add.invocation, add.at, add.origin)
+    cause = add.invocation if add.cause is None else add.cause
+    return Face(add.face, cause, add.at, add.origin)
 
 
 def nearly_over(at: int, since: int, expires: int) -> bool:

@@ -1,7 +1,6 @@
 """`space/blob/*`: any bytes of a space, by their multihash. The other face of the machine behind
 `store/*`: what `add` answers is a promise, and the tasks that keep it (see `promises`)."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from taijitu.buckets.names import UnknownHash, digest_of
@@ -57,14 +56,12 @@ class Blobs:
         space, blob = invocation.resource, blob_of(invocation.nb.blob)
         if (refused := named_wrong(blob.digest)) is not None:
             return refused
-        asked = Request(space, blob.digest, blob.size, invocation.link)
-        if blob.size > self.size_max:
-            return self.promise(
-                asked, self.settling.refused(asked, too_large(blob.size, self.size_max))
-            )
         if (refused := await self.spaces.admit(space)) is not None:
             return refused
         name = name_of(blob.digest)
+        asked = Request(space, blob.digest, blob.size, invocation.link)
+        if blob.size > self.size_max and not await is_stored(self.engine, space, name):
+            return await self.turn_away(invocation, asked)
         message = Add(
             at=self.engine.now(),
             invocation=invocation.link,
@@ -85,23 +82,25 @@ class Blobs:
     ) -> Ok | Error | None:
         """What the entry's state means to who asked. Whoever joins an upload that is under way is
         promised what was promised before, so that all wait for the same."""
-        if isinstance(reply, kernel.Error):
-            return Error(reply.value["name"], reply.value["message"])
+        if (refused := refusal(state, reply)) is not None:
+            return refused
         match state:
             case entry.Receiving(attempt):
                 request = request_of(attempt, blob_faces(state)[-1])
                 return self.promise(request, self.settling.allocated(request, state))
             case entry.Stored(attempt):
                 return self.promise(asked, self.settling.stored(asked, attempt))
-            case entry.ExceedsLimit(_, why):
-                return Error("InsufficientStorage", why)
-            case entry.SizeMismatch(attempt, found):
-                why = f"{attempt.multihash} has {found} bytes, not {attempt.size} as was declared"
-                return Error("SizeMismatch", why)
             case _:
                 return None
 
-    def promise(self, request: Request, settled: Settled) -> Ok:
+    async def turn_away(self, invocation: Invocation[SpaceBlobAdd], asked: Request) -> Outcome:
+        """It is too large: all three tasks are over, and say so."""
+        why = too_large(asked.size, self.size_max)
+        promise = self.promise(asked, self.settling.refused(asked, why.value), failed=why.name)
+        path = entry_at(asked.space, name_of(asked.multihash))
+        return await self.durable.observe(invocation, path, lambda _: promise) or promise
+
+    def promise(self, request: Request, settled: Settled, *, failed: str = "") -> Ok:
         """The tasks of a request, and reports of those that are over."""
         promise = self.promises.of(request)
         tasks = {task.link: task for task in promise.tasks}
@@ -114,7 +113,7 @@ class Blobs:
             fork.append(said.link)
             blocks.update(brought)
         receipts = {receipt.ran: receipt.data for receipt in settled.receipts}
-        return Ok({"site": promise.site}, tuple(fork), blocks=blocks, tasks=receipts)
+        return Ok({"site": promise.site}, tuple(fork), blocks=blocks, tasks=receipts, failed=failed)
 
     async def get(self, invocation: Invocation[BlobDigest]) -> Outcome:
         """What is known of one blob of the space."""
@@ -171,11 +170,28 @@ def not_found(digest: bytes) -> Error:
     return Error("BlobNotFound", f"blob not found: {name_of(digest)}")
 
 
-def too_large(size: int, size_max: int) -> Mapping[str, object]:
-    return {
-        "name": "BlobSizeOutsideOfSupportedRange",
-        "message": f"Blob size {size} exceeded maximum size limit: {size_max}, "
+def refusal(state: State, reply: kernel.Receipt) -> Error | None:
+    """Why an entry does not take what it was asked to take, if it said so."""
+    if isinstance(reply, kernel.Error):
+        return Error(reply.value["name"], reply.value["message"])
+    match state:
+        case entry.ExceedsLimit(_, why):
+            return Error("InsufficientStorage", why)
+        case entry.SizeMismatch(attempt, found):
+            why = f"{attempt.multihash} has {found} bytes, not {attempt.size} as was declared"
+            return Error("SizeMismatch", why)
+        case _:
+            return None
+
+
+async def is_stored(engine: Engine, space: str, name: str) -> bool:
+    return isinstance((await engine.read(entry_at(space, name))).state, entry.Stored)
+
+
+def too_large(size: int, size_max: int) -> Error:
+    return Error(
+        "BlobSizeOutsideOfSupportedRange",
+        f"Blob size {size} exceeded maximum size limit: {size_max}, "
         "consider splitting it into blobs that fit limit.",
-        "maxUploadSize": size_max,
-        "blobSize": size,
-    }
+        {"maxUploadSize": size_max, "blobSize": size},
+    )

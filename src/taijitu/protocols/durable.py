@@ -25,7 +25,7 @@ from taijitu.protocols.execution import (
     issue,
 )
 from taijitu.protocols.fairness import Patience
-from taijitu.protocols.mentioned import mentioned
+from taijitu.protocols.mentioned import failure, mentioned
 from taijitu.ucan import receipt as receipts
 from taijitu.ucan.signer import Signer
 
@@ -50,16 +50,7 @@ class Durable:
         """Let a cell hear `message`; answer once `answer` has one. Raises `NotReady`."""
         engine, cause = self.engine, invocation.link
         self.patience.check(invocation.resource, engine.now())
-        issued: Recorded | None = None
-
-        def conclude(state: State, reply: kernel.Receipt) -> Concluded | None:
-            nonlocal issued
-            outcome = answer(state, reply)
-            if outcome is None:
-                return None
-            issued = Recorded(issue(self.signer, cause, outcome), outcome.blocks)
-            return Concluded(issued.receipt.data, outcome.tasks, outcome.blocks)
-
+        conclude = Concluding(self.signer, cause, answer)
         until = engine.now() + ANSWER_MS_MAX
         done = await engine.transact(path, message, cause=cause, conclude=conclude)
         while done.receipt is None and engine.now() < until:
@@ -67,11 +58,30 @@ class Durable:
             done = await engine.conclude(path, cause, conclude)
         if done.receipt is None:
             raise NotReady
-        if issued is not None and issued.receipt.data == done.receipt:
-            if not issued.receipt.is_ok:
-                self.patience.refused(invocation.resource, engine.now())
-            return issued
-        return await self.again(done.receipt)
+        return await self.given(invocation, done.receipt, conclude)
+
+    async def observe(
+        self, invocation: Invocation[Any], path: Path, answer: Callable[[State], Ok | Error | None]
+    ) -> Outcome | None:
+        """Answer from how a cell stands, without a message to it: recorded all the same. `None` if
+        `answer` has none, and then nothing is written down. Raises `NotReady`."""
+        self.patience.check(invocation.resource, self.engine.now())
+        conclude = Concluding(self.signer, invocation.link, lambda state, _: answer(state))
+        done = await self.engine.conclude(path, invocation.link, conclude)
+        if done.receipt is None:
+            return None
+        return await self.given(invocation, done.receipt, conclude)
+
+    async def given(
+        self, invocation: Invocation[Any], receipt: bytes, conclude: "Concluding"
+    ) -> Recorded:
+        """The receipt that stands: the one just made, or one from before."""
+        issued = conclude.issued
+        if issued is None or issued.receipt.data != receipt:
+            return await self.again(receipt)
+        if issued.failed or not issued.receipt.is_ok:
+            self.patience.refused(invocation.resource, self.engine.now())
+        return issued
 
     async def recorded(self, invocation: Link) -> Recorded | None:
         """The receipt that an invocation got before."""
@@ -81,4 +91,25 @@ class Durable:
     async def again(self, data: bytes) -> Recorded:
         """A receipt that was recorded, with what it mentions."""
         receipt = receipts.decode(link_to(data), data)
-        return Recorded(receipt, await mentioned(self.engine.storage, receipt))
+        blocks = await mentioned(self.engine.storage, receipt)
+        return Recorded(receipt, blocks, failure(blocks))
+
+
+class Concluding:
+    """Makes the receipt of an invocation within a transaction, which may have to run again: the
+    last one is `issued`."""
+
+    def __init__(self, signer: Signer, cause: Link, answer: Answer) -> None:
+        self.signer = signer
+        self.cause = cause
+        self.answer = answer
+        self.issued: Recorded | None = None
+
+    def __call__(self, state: State, reply: kernel.Receipt) -> Concluded | None:
+        outcome = self.answer(state, reply)
+        if outcome is None:
+            return None
+        failed = outcome.failed if isinstance(outcome, Ok) else ""
+        issued = Recorded(issue(self.signer, self.cause, outcome), outcome.blocks, failed)
+        self.issued = issued
+        return Concluded(issued.receipt.data, outcome.tasks, outcome.blocks)

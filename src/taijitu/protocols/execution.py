@@ -89,6 +89,8 @@ class Ok(Record, eq=False):
     """Blocks that must travel with the receipt: the tasks and whatever they mention."""
     tasks: Mapping[Link, bytes] = NOTHING
     """Receipts of those tasks that are over already."""
+    failed: str = ""
+    """The name of the error that one of those ended with: the request came to nothing, too."""
 
 
 class Error(Record, eq=False):
@@ -102,6 +104,11 @@ class Error(Record, eq=False):
     blocks: Mapping[Link, bytes] = NOTHING
     tasks: Mapping[Link, bytes] = NOTHING
 
+    @property
+    def value(self) -> dict[str, object]:
+        """As a receipt holds it."""
+        return {**self.fields, "name": self.name, "message": self.message}
+
 
 class Recorded(Record, eq=False):
     """A receipt that was issued before, to be given again."""
@@ -109,6 +116,8 @@ class Recorded(Record, eq=False):
     receipt: Receipt
     blocks: Mapping[Link, bytes] = NOTHING
     """Blocks that must travel with it, besides the invocation and its proofs."""
+    failed: str = ""
+    """As in `Ok`."""
 
 
 Outcome: TypeAlias = Ok | Error | Recorded
@@ -177,6 +186,8 @@ class Executed(Record, eq=False):
     receipt: Receipt
     blocks: Mapping[Link, bytes]
     """The invocation with its proofs, what the receipt's effects need, and the receipt itself."""
+    failed: str = ""
+    """The name of the error, if that is what came of it."""
 
     @property
     def ran(self) -> Link:
@@ -252,7 +263,7 @@ async def execute(service: Service, invocation: Delegation, bundle: Bundle) -> E
     except (EncodeError, InvalidReceipt) as error:
         service.raised(invocation.link, error)
         executed = _issue(service.signer, invocation.link, _failed(invocation, error), company)
-    service.told(can, _how(executed.receipt))
+    service.told(can, executed.failed or "ok")
     return executed
 
 
@@ -316,12 +327,15 @@ async def _handle(
 
 def _issue(signer: Signer, ran: Link, outcome: Outcome, company: Mapping[Link, bytes]) -> Executed:
     issued = outcome.receipt if isinstance(outcome, Recorded) else issue(signer, ran, outcome)
-    return Executed(issued, {**company, **outcome.blocks, issued.link: issued.data})
+    blocks = {**company, **outcome.blocks, issued.link: issued.data}
+    failed = "" if isinstance(outcome, Error) else outcome.failed
+    return Executed(issued, blocks, failed or error_in(issued))
 
 
-def _how(answer: Receipt) -> str:
+def error_in(answer: Receipt) -> str:
+    """The name of the error that a receipt holds; nothing if it holds none."""
     if answer.is_ok:
-        return "ok"
+        return ""
     match answer.out:
         case {"error": {"name": str(name)}}:
             return name
@@ -337,7 +351,7 @@ def issue(signer: Signer, ran: Link, outcome: Ok | Error) -> Receipt:
 def _out(outcome: Ok | Error) -> dict[str, object]:
     if isinstance(outcome, Ok):
         return {"ok": outcome.value}
-    return {"error": {**outcome.fields, "name": outcome.name, "message": outcome.message}}
+    return {"error": outcome.value}
 
 
 def _not_single(invocation: Delegation) -> Error:

@@ -4,13 +4,15 @@ They were kept in the commit that made the receipt true. What is not here is lef
 mention tasks of others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from taijitu.engine.storage import Storage
 from taijitu.ipld.cid import DAG_CBOR, Link
+from taijitu.protocols.execution import error_in
+from taijitu.ucan import receipt as receipts
 from taijitu.ucan.delegation import InvalidDelegation, decode
-from taijitu.ucan.receipt import Receipt
+from taijitu.ucan.receipt import InvalidReceipt, Receipt
 
 MENTIONED_MAX: Final = 256
 """Blocks that travel with a receipt that is given again."""
@@ -41,3 +43,15 @@ def attached(link: Link, block: bytes) -> Iterator[Link]:
     yield from task.proofs
     for fact in task.facts:
         yield from (value for value in fact.values() if isinstance(value, Link))
+
+
+def failure(blocks: Mapping[Link, bytes]) -> str:
+    """The name of the first error that one of several receipts holds; nothing if none does."""
+    for link, block in blocks.items():
+        try:
+            failed = error_in(receipts.decode(link, block))
+        except InvalidReceipt:
+            continue
+        if failed:
+            return failed
+    return ""

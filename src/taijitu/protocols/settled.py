@@ -13,15 +13,15 @@ from taijitu.ipld.cid import Link
 from taijitu.kernel import codec
 from taijitu.kernel.machine import State
 from taijitu.kernel.record import Record
-from taijitu.machines.entry import Active, Attempt, Face, Receiving, Stored
+from taijitu.machines.entry import ACTIVE_MS_MAX, Active, Attempt, Face, Receiving, Stored
 from taijitu.protocols.entries import iso
+from taijitu.protocols.execution import Error
 from taijitu.protocols.promises import Promises, Request, await_error
+from taijitu.ucan.delegation import Delegation
 from taijitu.ucan.receipt import Receipt
 from taijitu.wire.message import NOTHING
 
-NOT_FOUND: Final[Mapping[str, object]] = {
-    "error": {"name": "AllocatedMemoryHadNotBeenWrittenTo", "message": "Blob not found"}
-}
+NOT_FOUND: Final = Error("AllocatedMemoryHadNotBeenWrittenTo", "Blob not found")
 """What `accept` says when the bytes did not come."""
 
 
@@ -41,20 +41,14 @@ class Settling:
 
     def allocated(self, request: Request, state: Receiving) -> Settled:
         """There is room, and an address to put the bytes at."""
-        address = {
-            "url": state.url,
-            "headers": dict(state.headers),
-            "expiresAt": iso(state.expires),
-        }
+        out = allocation(self.charged(state.attempt, request), state)
         task = self.promises.of(request).allocate
-        out = {"size": charged(state.attempt, request), "address": address}
         return Settled((self.promises.receipt(task, {"ok": out}),))
 
     def stored(self, request: Request, attempt: Attempt) -> Settled:
         """The bytes are here: all three tasks are over."""
-        promise = self.promises.of(request)
-        claim = self.promises.site(request, self.location(request.multihash))
-        allocated = {"ok": {"size": charged(attempt, request)}}
+        promise, claim = self.promises.of(request), self.site(request)
+        allocated = {"ok": {"size": self.charged(attempt, request)}}
         accepted = {"ok": {"site": claim.link}}
         return Settled(
             (
@@ -80,7 +74,17 @@ class Settling:
 
     def given_up(self, request: Request) -> Settled:
         """The bytes did not come, and no longer can."""
-        return Settled((self.promises.receipt(self.promises.of(request).accept, NOT_FOUND),))
+        accept = self.promises.of(request).accept
+        return Settled((self.promises.receipt(accept, {"error": NOT_FOUND.value}),))
+
+    def site(self, request: Request) -> Delegation:
+        """The commitment that the bytes of a request can be read here."""
+        return self.promises.site(request, self.location(request.multihash))
+
+    def charged(self, attempt: Attempt, request: Request) -> int:
+        """How many bytes of the space this very request has taken, or its task as we invoked it."""
+        ours = (request.cause, self.promises.of(request).allocate.link)
+        return attempt.size if attempt.id in ours else 0
 
     def witness(self) -> Witness:
         """Keeps the promises made to those who came through the face `blob`."""
@@ -104,10 +108,9 @@ class Settling:
                 yield self.allocated(request_of(after.attempt, face), after)
             elif isinstance(after, Stored):
                 yield self.stored(request_of(after.attempt, face), after.attempt)
-        if isinstance(before, Active | Receiving):
-            for face in blob_faces(before):
-                if face not in faces:
-                    yield self.given_up(request_of(before.attempt, face))
+        for face in promised(before):
+            if face not in faces:
+                yield self.given_up(request_of(before.attempt, face))
 
 
 def blob_faces(state: State) -> tuple[Face, ...]:
@@ -120,6 +123,23 @@ def request_of(attempt: Attempt, face: Face) -> Request:
     return Request(attempt.space, multibase.decode(attempt.multihash), attempt.size, face.cause)
 
 
-def charged(attempt: Attempt, request: Request) -> int:
-    """How many bytes of the space this very request has taken."""
-    return attempt.size if attempt.id == request.cause else 0
+def promised(state: State) -> tuple[Face, ...]:
+    """The faces that wait for bytes because they were told where to put them. Whoever came since
+    the entry began to look for room (again) was told nothing, and may ask the same once more."""
+    match state:
+        case Receiving():
+            return blob_faces(state)
+        case Active(deadline=deadline):
+            began = deadline - ACTIVE_MS_MAX
+            return tuple([face for face in blob_faces(state) if face.since < began])
+        case _:
+            return ()
+
+
+def allocation(size: int, state: Receiving | Stored) -> dict[str, object]:
+    """What `allocate` answers: the bytes that were taken, and where to put them, unless they are
+    here."""
+    if isinstance(state, Stored):
+        return {"size": size}
+    address = {"url": state.url, "headers": dict(state.headers), "expiresAt": iso(state.expires)}
+    return {"size": size, "address": address}

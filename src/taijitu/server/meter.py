@@ -21,6 +21,7 @@ OUTCOMES: Final = frozenset(
         "ok",
         "not ready",
         "fault",
+        "AllocatedMemoryHadNotBeenWrittenTo",
         "BlobNotFound",
         "BlobSizeOutsideOfSupportedRange",
         "HandlerExecutionError",
@@ -34,6 +35,7 @@ OUTCOMES: Final = frozenset(
         "TooManyShards",
         "Unauthorized",
         "UnknownProvider",
+        "UnsupportedCapability",
         "UploadNotFound",
     }
 )

@@ -24,6 +24,7 @@ from taijitu.protocols.login import Authorization
 from taijitu.protocols.plan import Plans
 from taijitu.protocols.provider import Subscriptions
 from taijitu.protocols.revocation import Revocations
+from taijitu.protocols.serviced import Serviced
 from taijitu.protocols.space import SpaceInfo
 from taijitu.protocols.store import Store
 from taijitu.protocols.upload import Uploads
@@ -62,7 +63,7 @@ class Rpc:
             retry = {"retry-after": str(why.retry_after_seconds)}
             return sentence(503, why.why, retry)
         for each in executed:
-            if "error" in each.receipt.out:
+            if each.failed:
                 note_refusal(each)
         headers, answer = exchange.answer(each.answer() for each in executed)
         return HttpAnswer(200, headers, answer)
@@ -92,6 +93,10 @@ def service(
     families = (
         Store(durable, spaces, size_max),
         Blobs(durable, spaces, installation.settling, size_max),
+        Serviced(
+            *(durable, installation.spaces, installation.settling, size_max),
+            hint=installation.hint,
+        ),
         Conclusions(installation.engine, installation.hint),
         Uploads(durable, spaces),
         Indexes(durable),
@@ -126,7 +131,7 @@ def service(
 
 def note_refusal(executed: Executed) -> None:
     """The line of an invocation that was refused: who wanted what, and why not."""
-    error: Mapping[str, object] = executed.receipt.out["error"]
+    error: Mapping[str, object] = executed.receipt.out.get("error", {})
     invocation = decode(executed.ran, executed.blocks[executed.ran])
     capability = next(iter(invocation.capabilities), None)
     log.info(
@@ -136,8 +141,8 @@ def note_refusal(executed: Executed) -> None:
         agent=invocation.issuer,
         can=capability and capability.can,
         space=capability and capability.resource,
-        error=error.get("name"),
-        why=str(error.get("message"))[: logs.WHY_CHARS_MAX],
+        error=error.get("name", executed.failed),
+        why=str(error.get("message", "what follows from it has failed"))[: logs.WHY_CHARS_MAX],
     )
 
 

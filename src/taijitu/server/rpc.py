@@ -93,10 +93,7 @@ def service(
     families = (
         Store(durable, spaces, size_max),
         Blobs(durable, spaces, installation.settling, size_max),
-        Serviced(
-            *(durable, installation.spaces, installation.settling, size_max),
-            hint=installation.hint,
-        ),
+        Serviced(durable, spaces, installation.settling, size_max, installation.hint),
         Conclusions(installation.engine, installation.hint),
         Uploads(durable, spaces),
         Indexes(durable),

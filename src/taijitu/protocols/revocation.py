@@ -3,12 +3,16 @@
 Anyone may have a revocation recorded. It counts if its author is issuer or audience of what it
 revokes, or of anything upstream in the chain that is used: `ucan.authorize` decides that.
 
+The UCANs of a session are made anew each time they are claimed, so a session ends as a whole: who
+revokes one of them revokes the request of the login, too, which all of them name in their facts.
+
 Law: a set of pairs (UCAN, revoker) that only grows. Nobody's revocation hides another's, however
 many there are; and while nothing is revoked, asking costs one look into an empty set.
 """
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from taijitu.engine.cell import path_text, read_head
@@ -16,13 +20,14 @@ from taijitu.engine.engine import Engine
 from taijitu.engine.storage import HeadRow
 from taijitu.ipld.cid import Link
 from taijitu.kernel import receipt as kernel
+from taijitu.kernel.effect import Path
 from taijitu.kernel.machine import State
 from taijitu.machines.revocation import Revoke, Revoked, revocation_at
 from taijitu.protocols.capabilities import UCAN_REVOKE, UcanRevoke
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
 from taijitu.protocols.names import segment
-from taijitu.ucan import bundle
+from taijitu.ucan import bundle, session
 from taijitu.ucan.bundle import Bundle
 from taijitu.ucan.delegation import Delegation, InvalidDelegation
 
@@ -39,6 +44,9 @@ REVOKERS_AT_ONCE: Final = 64
 LOOKUPS_MAX: Final = 4_096
 """Who could have revoked is looked up one by one where a UCAN has more revokers than that; so often
 for one invocation. One that would need more is taken to be revoked."""
+
+MARK: Final = session.REQUEST.encode()
+"""Stands in the block of every UCAN of a session."""
 
 NOBODY: Final[Mapping[Link, Collection[str]]] = {}
 
@@ -57,14 +65,17 @@ class Revocations:
 
     async def revoke(self, invocation: Invocation[UcanRevoke]) -> Outcome:
         """Take a UCAN back, in the name of whom the invocation is about."""
-        ucan, revoker = invocation.nb.ucan, invocation.resource
-        refused = refusal(invocation.nb, invocation.blocks)
-        if refused is not None:
-            return refused
-        self.revoked.add(ucan)
-        path = revocation_at(ucan, segment(revoker))
-        message = Revoke(self.engine.now(), invocation.link, ucan, revoker)
-        return await self.durable.carry_out(invocation, path, message, answer)
+        revoker, ucan = invocation.resource, revocable(invocation.nb, invocation.blocks)
+        if isinstance(ucan, Error):
+            return ucan
+        now, cause = self.engine.now(), invocation.link
+        if (request := session.request_in(ucan)) is not None:
+            self.revoked.add(request)
+            message = Revoke(now, cause, request, revoker)
+            await self.engine.transact(self._path(message), message, cause=cause)
+        self.revoked.add(ucan.link)
+        message = Revoke(now, cause, ucan.link, revoker)
+        return await self.durable.carry_out(invocation, self._path(message), message, answer)
 
     async def revokers(
         self, links: Collection[Link], proofs: Bundle
@@ -73,20 +84,42 @@ class Revocations:
         who could have a say in it, going by the UCANs in `proofs`."""
         if not self.revoked.is_loaded:
             await self._load()
-        suspects = self.revoked.among(links)
-        if not suspects:
+        if not self.revoked.any:
             return NOBODY
-        lookups = LOOKUPS_MAX
-        found: dict[Link, Collection[str]] = {}
-        for link in suspects:
-            rows = await self._rows(link)
-            if len(rows) < REVOKERS_AT_ONCE:
-                found[link] = {each.revoker for each in self._read(rows)}
-                continue
-            able = principals(link, proofs)
-            lookups -= len(able)
-            found[link] = able if lookups < 0 else await self._those(able, link)
+        lookups = Lookups(LOOKUPS_MAX)
+        found: dict[Link, set[str]] = {}
+        for ucan, name in self._suspects(links, proofs):
+            found.setdefault(ucan, set()).update(await self._who(ucan, name, proofs, lookups))
         return found
+
+    async def is_revoked(self, ucan: Link, proofs: Bundle) -> bool:
+        """Whether who had a say in a UCAN has revoked it, going by the UCANs in `proofs`."""
+        revokers = (await self.revokers([ucan], proofs)).get(ucan, ())
+        return bool(revokers) and not principals(ucan, proofs).isdisjoint(revokers)
+
+    def _suspects(self, links: Collection[Link], proofs: Bundle) -> Iterator[tuple[Link, Link]]:
+        """Those of `links` that may be revoked, each with the link under which that is recorded."""
+        for link in self.revoked.among(links):
+            yield link, link
+        for link in links:
+            if MARK in proofs.blocks.get(link, b""):
+                with suppress(InvalidDelegation):
+                    request = session.request_in(proofs.view(link))
+                    if request is not None and self.revoked.among([request]):
+                        yield link, request
+
+    async def _who(
+        self, ucan: Link, name: Link, proofs: Bundle, lookups: "Lookups"
+    ) -> Collection[str]:
+        """Who has revoked a UCAN, as it is recorded under `name`."""
+        rows = await self._rows(name)
+        if len(rows) < REVOKERS_AT_ONCE:
+            return {each.revoker for each in self._read(rows)}
+        able = principals(ucan, proofs)
+        return await self._those(able, name) if lookups.afford(len(able)) else able
+
+    def _path(self, message: Revoke) -> Path:
+        return revocation_at(message.ucan, segment(message.revoker))
 
     async def recorded(self, ucan: Link) -> Mapping[str, Link]:
         """The first of those who have revoked a UCAN, each with the invocation that did it."""
@@ -127,6 +160,17 @@ class Revocations:
                 await asyncio.sleep(0)
 
 
+class Lookups:
+    """So many questions may still be asked."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def afford(self, count: int) -> bool:
+        self.left -= count
+        return self.left >= 0
+
+
 class Known:
     """The links of what is revoked, or that they are too many to keep. A link may be here a moment
     before its revocation is true."""
@@ -145,6 +189,10 @@ class Known:
             self.links.clear()
             self.are_too_many = True
 
+    @property
+    def any(self) -> bool:
+        return self.are_too_many or bool(self.links)
+
     def among(self, links: Collection[Link]) -> Collection[Link]:
         """Those of `links` that may be revoked."""
         if self.are_too_many:
@@ -153,8 +201,8 @@ class Known:
         return [link for link in links if link in known] if known else ()
 
 
-def refusal(nb: UcanRevoke, blocks: Mapping[Link, bytes]) -> Error | None:
-    """Why this cannot be revoked. What is revoked has to come along, and be something that could
+def revocable(nb: UcanRevoke, blocks: Mapping[Link, bytes]) -> Delegation | Error:
+    """What is to be revoked, or why it cannot be. It has to come along, and be something that could
     prove anything at all."""
     for role, link in roles(nb):
         if link not in blocks:
@@ -167,7 +215,7 @@ def refusal(nb: UcanRevoke, blocks: Mapping[Link, bytes]) -> Error | None:
     if not ucan.canonical:
         text = f"{nb.ucan} is not in canonical form: it proves nothing and needs no revocation"
         return Error("Error", text)
-    return None
+    return ucan
 
 
 def roles(nb: UcanRevoke) -> Iterator[tuple[str, Link]]:

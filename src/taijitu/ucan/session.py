@@ -20,6 +20,8 @@ from taijitu.ucan.signer import Signer
 
 CONFIRM = "access/confirm"
 ATTEST = "ucan/attest"
+REQUEST = "access/request"
+"""The fact that tells of which login a UCAN is part."""
 
 
 class Login(Record):
@@ -67,7 +69,7 @@ def pair(service: Signer, session: Session, proofs: Sequence[Link] = ()) -> Pair
     """The UCANs of a session. `proofs`: what the account itself was delegated. Its facts tell the
     agent that this is what it asked for."""
     facts: Sequence[Mapping[str, object]] = [
-        {"access/request": session.request, "access/confirm": session.confirmation}
+        {REQUEST: session.request, CONFIRM: session.confirmation}
     ]
     granted = absent(
         session.account,
@@ -80,6 +82,14 @@ def pair(service: Signer, session: Session, proofs: Sequence[Link] = ()) -> Pair
     capability = {"can": ATTEST, "with": service.did, "nb": {"proof": granted.link}}
     attested = delegate(service, session.agent, [capability], expiration=None, facts=facts)
     return Pair(granted, attested)
+
+
+def request_in(delegation: Delegation) -> Link | None:
+    """The request of the login that a UCAN says it is part of."""
+    for fact in delegation.facts:
+        if isinstance(request := fact.get(REQUEST), Link):
+            return request
+    return None
 
 
 def packed(delegation: Delegation, company: Iterable[tuple[Link, bytes]] = ()) -> bytes:

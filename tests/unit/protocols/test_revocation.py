@@ -19,6 +19,7 @@ from taijitu.protocols.revocation import Known, Revocations
 from taijitu.protocols.upload import Uploads
 from taijitu.ucan.delegation import Delegation
 from taijitu.ucan.issue import absent, delegate
+from taijitu.ucan.session import REQUEST, Session, pair
 from taijitu.ucan.signer import Signer
 from unit.protocols.serving import NONCES, Serving
 from unit.ucan.people import account, alice, ask, bob, cap, carol, grant, mallory, raw_link, space
@@ -213,6 +214,49 @@ async def test_a_session_ends_with_its_attestation(serving: Revoking) -> None:
     assert "ok" in await log_in()
     await serving.revoke(attested, alice)
     assert "error" in await log_in()
+
+
+def session_of(number: int) -> tuple[Delegation, ...]:
+    """The same session of the account, as it is claimed once and again, with what it needs."""
+    given = delegate(space, account, [cap("*")], expiration=None, nonce=str(number))
+    login = Session(link_to(b"login"), account, alice.did, ("*",), link_to(b"yes"))
+    return (*pair(us, login, [given.link]), given)
+
+
+async def logged_in(serving: Revoking, proofs: tuple[Delegation, ...]) -> bool:
+    asked = ask(alice, cap("console/log"), proofs[:2], nonce=str(next(NONCES)))
+    return "ok" in (await serving.send(asked, *proofs)).out
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["delegation", "attestation"])
+async def test_a_session_ends_as_a_whole(serving: Revoking, part: int) -> None:
+    first, second = session_of(1), session_of(2)
+    assert first[0].link != second[0].link
+    assert await logged_in(serving, second)
+    await serving.revoke(first[part], alice)
+    assert not await logged_in(serving, first)
+    assert not await logged_in(serving, second)
+    serving.restart()
+    assert not await logged_in(serving, session_of(3))
+
+
+async def test_an_account_ends_the_session_of_one_agent_from_another(serving: Revoking) -> None:
+    lost, kept = session_of(1), session_of(2)
+    login = Session(link_to(b"another"), account, bob.did, ("*",), link_to(b"yes"))
+    mine = pair(us, login)
+    asked = ask(bob, cap("ucan/revoke", account, ucan=lost[0].link), mine)
+    assert "ok" in (await serving.send(asked, lost[0], *mine)).out
+    assert not await logged_in(serving, kept)
+    asked = ask(bob, cap("ucan/revoke", account, ucan=kept[0].link), mine)
+    assert "ok" in (await serving.send(asked, kept[0], *mine)).out
+
+
+async def test_a_stranger_ends_no_session_by_naming_it(serving: Revoking) -> None:
+    facts = [{REQUEST: link_to(b"login")}]
+    forged = delegate(mallory, carol.did, [cap("*", mallory.did)], expiration=None, facts=facts)
+    for revoker in (mallory, carol):
+        assert "ok" in await serving.revoke(forged, revoker)
+    assert await logged_in(serving, session_of(1))
 
 
 async def test_what_was_revoked_is_known_after_a_restart(

@@ -10,7 +10,7 @@ from taijitu.ipld.cid import Link
 from taijitu.kernel import receipt as kernel
 from taijitu.kernel.machine import State
 from taijitu.machines import entry
-from taijitu.machines.entry import Add, Remove, entry_at, list_of
+from taijitu.machines.entry import Add, Face, Remove, entry_at, list_of
 from taijitu.protocols.capabilities import (
     SPACE_BLOB_ADD,
     SPACE_BLOB_GET,
@@ -24,7 +24,7 @@ from taijitu.protocols.capabilities import (
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.entries import held, iso, name_of, page
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
-from taijitu.protocols.promises import Promises, Request
+from taijitu.protocols.promises import Promise, Promises, Request
 from taijitu.protocols.settled import Settled, Settling, blob_faces, request_of
 from taijitu.protocols.spaces import Spaces
 from taijitu.ucan.receipt import Receipt
@@ -80,29 +80,35 @@ class Blobs:
     def answer_to_add(
         self, asked: Request, state: State, reply: kernel.Receipt
     ) -> Ok | Error | None:
-        """What the entry's state means to who asked. Whoever joins an upload that is under way is
-        promised what was promised before, so that all wait for the same."""
+        """What the entry's state means to who asked."""
         if (refused := refusal(state, reply)) is not None:
             return refused
         match state:
-            case entry.Receiving(attempt):
-                request = request_of(attempt, blob_faces(state)[-1])
-                return self.promise(request, self.settling.allocated(request, state))
+            case entry.Receiving():
+                return self.wait(asked, state)
             case entry.Stored(attempt):
-                return self.promise(asked, self.settling.stored(asked, attempt))
+                return self.promise(self.promises.of(asked), self.settling.stored(asked, attempt))
             case _:
                 return None
+
+    def wait(self, asked: Request, state: entry.Receiving) -> Ok:
+        """Whoever joins an upload that is under way waits for the put and the accept that were
+        promised before. What was allocated is said to each of his own: to him, no more bytes."""
+        face = face_of(asked.cause, state)
+        before = self.promises.of(request_of(state.attempt, face))
+        promise = Promise(self.promises.of(asked).allocate, before.put, before.accept)
+        return self.promise(promise, self.settling.allocated(asked, state))
 
     async def turn_away(self, invocation: Invocation[SpaceBlobAdd], asked: Request) -> Outcome:
         """It is too large: all three tasks are over, and say so."""
         why = too_large(asked.size, self.size_max)
-        promise = self.promise(asked, self.settling.refused(asked, why.value), failed=why.name)
+        settled = self.settling.refused(asked, why.value)
+        promise = self.promise(self.promises.of(asked), settled, failed=why.name)
         path = entry_at(asked.space, name_of(asked.multihash))
         return await self.durable.observe(invocation, path, lambda _: promise) or promise
 
-    def promise(self, request: Request, settled: Settled, *, failed: str = "") -> Ok:
-        """The tasks of a request, and reports of those that are over."""
-        promise = self.promises.of(request)
+    def promise(self, promise: Promise, settled: Settled, *, failed: str = "") -> Ok:
+        """The tasks that were promised, and reports of those that are over."""
         tasks = {task.link: task for task in promise.tasks}
         blocks = {task.link: task.data for task in promise.tasks}
         fork = [*blocks]
@@ -142,6 +148,12 @@ class Blobs:
         message = Remove(self.engine.now(), FACE)
         path = entry_at(space, name_of(digest))
         return await self.durable.carry_out(invocation, path, message, answer)
+
+
+def face_of(cause: Link, state: entry.Receiving) -> Face:
+    """The face that an invocation came in through, or else the one that came last."""
+    faces = blob_faces(state)
+    return next((face for face in faces if face.cause == cause), faces[-1])
 
 
 def mentioned(settled: Settled, receipt: Receipt) -> dict[Link, bytes]:

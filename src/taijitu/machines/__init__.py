@@ -7,6 +7,7 @@ from taijitu.machines.account import ACCOUNT
 from taijitu.machines.allocation import ALLOCATION
 from taijitu.machines.blob import BLOB
 from taijitu.machines.delegation import DELEGATION
+from taijitu.machines.egress import EGRESS
 from taijitu.machines.entry import ENTRY
 from taijitu.machines.index import INDEX
 from taijitu.machines.ledger import LEDGER
@@ -21,7 +22,7 @@ MACHINES: Mapping[str, Machine] = {
     machine.name: machine
     for machine in (
         *(ENTRY, ALLOCATION, LEDGER, BLOB, UPLOAD, INDEX, PIECE, REVOCATION),
-        *(LOGIN, ACCOUNT, DELEGATION, SUBSCRIPTION, LIMIT),
+        *(LOGIN, ACCOUNT, DELEGATION, SUBSCRIPTION, LIMIT, EGRESS),
     )
 }
 """Every machine of the service, by name."""

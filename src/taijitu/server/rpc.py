@@ -14,6 +14,7 @@ from taijitu.protocols.blob import Blobs
 from taijitu.protocols.conclude import Conclusions
 from taijitu.protocols.console import Console
 from taijitu.protocols.durable import Durable
+from taijitu.protocols.egress import Egress
 from taijitu.protocols.execution import Executed, MalformedInvocation, NotReady, Service
 from taijitu.protocols.fairness import Turns
 from taijitu.protocols.filecoin import Filecoin
@@ -106,6 +107,7 @@ def service(
         RateLimits(durable, spaces.limits, signer.did),
         SpaceInfo(spaces, signer.did),
         Reports(installation.engine, signer.did),
+        Egress(durable, spaces),
         Inspection(installation.engine, spaces, signer.did),
         Console(),
     )

@@ -7,6 +7,7 @@ from taijitu.machines.account import ACCOUNT
 from taijitu.machines.allocation import ALLOCATION
 from taijitu.machines.blob import BLOB
 from taijitu.machines.delegation import DELEGATION
+from taijitu.machines.denial import DENIAL
 from taijitu.machines.egress import EGRESS
 from taijitu.machines.entry import ENTRY
 from taijitu.machines.index import INDEX
@@ -22,7 +23,7 @@ MACHINES: Mapping[str, Machine] = {
     machine.name: machine
     for machine in (
         *(ENTRY, ALLOCATION, LEDGER, BLOB, UPLOAD, INDEX, PIECE, REVOCATION),
-        *(LOGIN, ACCOUNT, DELEGATION, SUBSCRIPTION, LIMIT, EGRESS),
+        *(LOGIN, ACCOUNT, DELEGATION, SUBSCRIPTION, LIMIT, EGRESS, DENIAL),
     )
 }
 """Every machine of the service, by name."""

@@ -16,7 +16,7 @@ from taijitu import __version__
 from taijitu.engine.history import history
 from taijitu.engine.storage import TaskRow
 from taijitu.ipld import multibase
-from taijitu.ipld.cid import InvalidLink, Link
+from taijitu.ipld.cid import IDENTITY, InvalidLink, Link
 from taijitu.kernel.effect import tag
 from taijitu.kernel.failures import Fault
 from taijitu.machines.entry import entry_at
@@ -32,6 +32,9 @@ from taijitu.ucan import principal
 BODY_SIZE_MAX: Final = 64 * 1024
 BODY_TIME_MAX: Final = 10.0
 
+WHY_LENGTH_MAX: Final = 200
+"""Characters of a reason."""
+
 
 class BadRequest(Exception):
     """What was asked cannot be done; the sentence says why."""
@@ -44,6 +47,7 @@ class Admin:
         self.installation = installation
         self.engine = installation.engine
         self.spaces = installation.spaces
+        self.denials = installation.denials
         self.backup: Status | None = None
         self.verbs: dict[str, Callable[..., Awaitable[Any]]] = {
             "provision": self.provision,
@@ -51,6 +55,9 @@ class Admin:
             "space": self.space,
             "block": self.block,
             "unblock": self.unblock,
+            "deny": self.deny,
+            "allow": self.allow,
+            "denied": self.denied,
             "place": self.place,
             "history": self.history,
             "about": self.about,
@@ -91,12 +98,30 @@ class Admin:
 
     async def block(self, space: str) -> dict[str, Any]:
         """Let nothing new into a space."""
-        return plain(await self.spaces.block(space_did(space)))
+        found = await self.spaces.block(space_did(space))
+        self.denials.look_again()
+        return plain(found)
 
     async def unblock(self, space: str) -> dict[str, Any]:
         """Let a space in again. One that never had room is as unknown as before."""
         found = await self.spaces.unblock(space_did(space))
+        self.denials.look_again()
         return plain(found) if found else {"space": space}
+
+    async def deny(self, cid: str, why: str) -> dict[str, Any]:
+        """Give some bytes out no more."""
+        if len(why) > WHY_LENGTH_MAX or not (why.isprintable() or not why):
+            raise BadRequest(f"a reason is one line of up to {WHY_LENGTH_MAX} characters")
+        return plain(await self.denials.deny(stored_under(cid), why))
+
+    async def allow(self, cid: str) -> dict[str, Any]:
+        """Give them out again. `denied` tells whether they were not."""
+        found = await self.denials.allow(stored_under(cid))
+        return {"cid": cid, "denied": found is not None}
+
+    async def denied(self) -> list[dict[str, Any]]:
+        """All that is not given out, the newest first."""
+        return [plain(each) for each in await self.denials.all()]
 
     async def place(self, space: str, cid: str) -> dict[str, Any]:
         """Where one object of a space is in the chart: the class and the tag of its state, and how
@@ -219,7 +244,20 @@ def space_did(text: str) -> str:
 
 def name_of(cid: str) -> str:
     """The multihash that a CID names, in base58btc. Raises `BadRequest`."""
+    return multibase.encode("z", link_in(cid).multihash)
+
+
+def stored_under(cid: str) -> Link:
+    """A CID of bytes that can be stored. Raises `BadRequest`."""
+    link = link_in(cid)
+    if link.hash_code == IDENTITY:
+        raise BadRequest(f"{cid[:80]!r} holds its bytes itself: nobody needs us to have them")
+    return link
+
+
+def link_in(cid: str) -> Link:
+    """Raises `BadRequest`."""
     try:
-        return multibase.encode("z", Link.parse(cid).multihash)
+        return Link.parse(cid)
     except InvalidLink as why:
         raise BadRequest(f"{cid!r} is not a CID: {why}") from None

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from taijitu.kernel.record import Record
 from taijitu.server import settings
-from taijitu.server.settings import BadSetting, LogFormat, Plans, Provision, Reading
+from taijitu.server.settings import BadSetting, Gateway, LogFormat, Plans, Provision, Reading
 from taijitu.server.trouble import CannotStart
 
 PREFIX: Final = "TAIJITU_"
@@ -136,6 +136,9 @@ class Config(Record, kw_only=True):
     read: Reading
     """`public`: whoever knows the link may read. `closed`: only with a signed URL."""
 
+    gateway: Gateway
+    """`public`: whoever knows a CID may read what it names, and all below it. `off`: nobody."""
+
     smtp_url: Secret | None
     """Where to send mail through; `None`: nowhere."""
 
@@ -238,6 +241,8 @@ def assemble(reader: Reader, folder: Path) -> Config:
     did = reader.get("did", settings.did_web, settings.did_of(public_url))
     capacity = reader.get("space_capacity", settings.size, 10 * GIB)
     providers = reader.get("providers", settings.providers, ((did, None),))
+    read: Reading = reader.get("read", settings.reading, "public")
+    gateway: Gateway = "public" if read == "public" else "off"
     return Config(
         data=data,
         key=secret(reader.get("key", settings.text, "")),
@@ -260,7 +265,8 @@ def assemble(reader: Reader, folder: Path) -> Config:
         * reader.get("upload_grace", settings.seconds(0, UPLOAD_GRACE_MAX), 900),
         receipt_window_ms=SECOND
         * reader.get("receipt_window", settings.seconds(1, RECEIPT_WINDOW_MAX), 604_800),
-        read=reader.get("read", settings.reading, "public"),
+        read=read,
+        gateway=reader.get("gateway", settings.gateway, gateway),
         smtp_url=secret(reader.get("smtp_url", settings.smtp_url, "")),
         workers=reader.get("workers", settings.workers, 1),
         log=reader.get("log", settings.log_format, "auto"),
@@ -310,6 +316,11 @@ def conflicts(config: Config) -> tuple[str, ...]:
         found.append(
             f"{PREFIX}PROVISION is open and the service is known as {config.public_url}: whoever "
             "can reach it there can store data here"
+        )
+    if config.gateway == "public" and config.read == "closed":
+        found.append(
+            f"{PREFIX}GATEWAY is public and {PREFIX}READ is closed: what only a signed URL reads "
+            "as a CAR, everybody reads by CID"
         )
     if config.testing:
         found.append(f"{PREFIX}TESTING is on: endpoints for tests are open to whoever can reach us")

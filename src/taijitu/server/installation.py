@@ -21,6 +21,7 @@ from taijitu.engine.clock import SystemClock
 from taijitu.engine.dispatch import Dispatcher
 from taijitu.engine.engine import Engine
 from taijitu.engine.storage import TaskRow
+from taijitu.gateway.denials import Denials
 from taijitu.ipld import multibase
 from taijitu.kernel.effect import Path as CellPath
 from taijitu.kernel.failures import Fault
@@ -70,6 +71,7 @@ class Installation:
         self.spaces = Spaces(
             self.engine, config.space_capacity if config.provision == "open" else None
         )
+        self.denials = Denials(self.engine)
         self.accounts = Accounts(self.engine, config.plans, config.did)
         self.logins = Logins(self.engine, signer)
 

@@ -39,6 +39,7 @@ PROVIDERS_MAX: Final = 64
 Provision = Literal["open", "closed"]
 Plans = Literal["open", "assigned", "required"]
 Reading = Literal["public", "closed"]
+Gateway = Literal["public", "off"]
 LogFormat = Literal["auto", "console", "json"]
 Choice = TypeVar("Choice", bound=str)
 
@@ -221,6 +222,11 @@ def provider(value: object, wanted: str) -> tuple[str, int | None]:
 def reading(value: object) -> Reading:
     """Who may read."""
     return choice(value, ("public", "closed"))
+
+
+def gateway(value: object) -> Gateway:
+    """Whether content is given out by CID and path."""
+    return choice(value, ("public", "off"))
 
 
 def log_format(value: object) -> LogFormat:

@@ -213,3 +213,13 @@ def test_a_bad_value_in_the_file_is_refused_with_its_place(tmp_path: Path) -> No
 def test_a_value_of_the_wrong_kind_is_refused(tmp_path: Path, value: str) -> None:
     (tmp_path / "taijitu.toml").write_text(f"port = {value}\n")
     assert "must be a whole number" in problem(tmp_path)
+
+
+def test_the_gateway_is_as_open_as_reading_unless_it_is_set(tmp_path: Path) -> None:
+    assert config(tmp_path).gateway == "public"
+    assert config(tmp_path, READ="closed").gateway == "off"
+    assert config(tmp_path, GATEWAY="off").gateway == "off"
+    both = load({"TAIJITU_READ": "closed", "TAIJITU_GATEWAY": "public"}, tmp_path)
+    assert both.config.gateway == "public"
+    assert "everybody reads by CID" in both.warnings[0]
+    assert 'must be "public" or "off"' in problem(tmp_path, GATEWAY="closed")

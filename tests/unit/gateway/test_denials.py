@@ -3,29 +3,16 @@
 Method: an installation on a folder of its own; spaces hold bytes because their allocations say so.
 """
 
-from collections.abc import AsyncGenerator
-from pathlib import Path
-
 import pytest
 
-from taijitu.gateway.denials import Denials, name_of
-from taijitu.ipld.cid import CAR, RAW, Link, link_to, link_with, multihash
-from taijitu.machines.allocation import Allocate, Release
-from taijitu.server import config as configuration
+from taijitu.gateway.denials import Denials
+from taijitu.ipld.cid import CAR, RAW, link_to, link_with, multihash
 from taijitu.server.admin import Admin, BadRequest
-from taijitu.server.installation import Installation, opened
-from taijitu.ucan.signer import Signer
+from taijitu.server.installation import Installation
+from unit.gateway.holding import ALICE, BOB, hold, let_go
 
-ALICE, BOB = (Signer.from_seed(bytes([number]) * 32).did for number in (1, 2))
 DATA = b"something"
 LINK = link_to(DATA, RAW)
-
-
-@pytest.fixture
-async def installation(tmp_path: Path) -> AsyncGenerator[Installation]:
-    environ = {"TAIJITU_DATA": str(tmp_path / "data"), "TAIJITU_PORT": "3210"}
-    async with opened(configuration.load(environ, tmp_path).config) as installation:
-        yield installation
 
 
 async def test_what_is_denied_is_so_by_every_name_of_its_bytes(installation: Installation) -> None:
@@ -59,34 +46,19 @@ async def test_another_process_finds_what_was_denied_before_it_began(
     assert await Denials(installation.engine).find(LINK.multihash) is not None
 
 
-async def hold(installation: Installation, space: str, link: Link, number: int = 1) -> None:
-    """As an entry asks for it."""
-    await installation.spaces.provision(space, 1_000)
-    name = name_of(link.multihash)
-    message = Allocate(space, name, link, number, len(DATA))
-    await installation.engine.transact(("allocation", space, name), message)
-
-
-async def let_go(installation: Installation, space: str, link: Link, number: int = 1) -> None:
-    name = name_of(link.multihash)
-    await installation.engine.transact(
-        ("allocation", space, name), Release(space, name, link, number)
-    )
-
-
 async def test_bytes_are_held_while_a_space_holds_them(installation: Installation) -> None:
     denials = installation.denials
     assert not await denials.is_held(LINK.multihash)
-    await hold(installation, ALICE, LINK)
+    await hold(installation, LINK.multihash)
     assert await denials.is_held(LINK.multihash)
-    await let_go(installation, ALICE, LINK)
+    await let_go(installation, LINK.multihash)
     assert not await denials.is_held(LINK.multihash)
 
 
 async def test_what_only_blocked_spaces_hold_is_not_held(installation: Installation) -> None:
     admin, denials = Admin(installation), installation.denials
-    await hold(installation, ALICE, LINK)
-    await hold(installation, BOB, LINK)
+    await hold(installation, LINK.multihash)
+    await hold(installation, LINK.multihash, BOB)
     await admin.ask("block", {"space": ALICE})
     assert await denials.is_held(LINK.multihash)
     await admin.ask("block", {"space": BOB})

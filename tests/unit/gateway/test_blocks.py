@@ -1,0 +1,181 @@
+"""Goal: a block comes out as it was stored, to whom it may, or not at all.
+
+Method: objects in a bucket on disk, slices in the database, spaces that hold them or no longer do.
+"""
+
+import asyncio
+import os
+from hashlib import blake2b
+
+import pytest
+
+from taijitu.engine.storage import Batch, SliceRow
+from taijitu.gateway.blocks import (
+    BLOCK_SIZE_MAX,
+    NODE_SIZE_MAX,
+    Blocks,
+    Denied,
+    Node,
+    Nodes,
+    NotHere,
+    TooLarge,
+)
+from taijitu.ipld.cid import DAG_PB, RAW, Link, link_to, link_with
+from taijitu.server.installation import Installation
+from unit.gateway.holding import BOB, hold, let_go, put, store
+
+Wrong = list[tuple[bytes, bytes]]
+
+
+@pytest.fixture
+def wrong() -> Wrong:
+    return []
+
+
+@pytest.fixture
+def blocks(installation: Installation, wrong: Wrong) -> Blocks:
+    def note(shard: bytes, multihash: bytes) -> None:
+        wrong.append((shard, multihash))
+
+    storage, bucket = installation.engine.storage, installation.bucket
+    return Blocks(storage, bucket, installation.denials, note)
+
+
+@pytest.mark.parametrize("size", [0, 1, 40_000, 262_144, 262_145, BLOCK_SIZE_MAX])
+async def test_a_block_comes_out_of_the_midst_of_an_object(
+    installation: Installation, blocks: Blocks, size: int
+) -> None:
+    data = os.urandom(size)
+    await store(installation, [b"before", data, b"behind"])
+    assert await blocks.get(link_to(data, RAW)) == data
+    assert await blocks.size(link_to(data, RAW)) == size
+
+
+async def test_an_object_is_a_block_itself(installation: Installation, blocks: Blocks) -> None:
+    await put(installation, b"alone")
+    assert await blocks.get(link_to(b"alone", RAW)) == b"alone"
+    assert await blocks.size(link_to(b"alone", RAW)) == 5
+
+
+async def test_a_link_that_holds_its_block_needs_nothing_stored(blocks: Blocks) -> None:
+    link = Link(bytes([1, RAW, 0, 5]) + b"hello")
+    assert await blocks.get(link) == b"hello"
+    assert await blocks.size(link) == 5
+
+
+async def test_a_block_is_found_by_another_hash(installation: Installation, blocks: Blocks) -> None:
+    data = b"hashed otherwise"
+    digest = blake2b(data, digest_size=32).digest()
+    link = link_with(bytes.fromhex("a0e40220") + digest)
+    await store(installation, {link: data})
+    assert await blocks.get(link) == data
+
+
+async def test_what_nobody_stored_is_not_here(blocks: Blocks) -> None:
+    with pytest.raises(NotHere, match="is not stored here"):
+        await blocks.get(link_to(b"unheard of", RAW))
+    with pytest.raises(NotHere, match="is not stored here"):
+        await blocks.size(link_to(b"unheard of", RAW))
+
+
+async def test_a_hash_that_cannot_be_checked_is_refused(blocks: Blocks) -> None:
+    link = link_with(bytes([0x11, 20]) + bytes(20))
+    with pytest.raises(NotHere, match="a hash that we cannot check"):
+        await blocks.get(link)
+
+
+async def test_what_was_removed_is_not_given_out_before_its_bytes_are_swept(
+    installation: Installation, blocks: Blocks
+) -> None:
+    node = link_to(b"a node", DAG_PB)
+    shard = await store(installation, {node: b"a node"})
+    assert await blocks.get(node) == b"a node"
+    await let_go(installation, shard)
+    with pytest.raises(NotHere):
+        await blocks.get(node)
+    await hold(installation, shard, BOB)
+    assert await blocks.get(node) == b"a node"
+
+
+async def test_the_bytes_of_a_second_object_serve_when_those_of_the_first_are_gone(
+    installation: Installation, blocks: Blocks
+) -> None:
+    data = b"in two objects"
+    first = await store(installation, [data, b"x"])
+    second = await store(installation, [data, b"yz"])
+    await installation.bucket.delete(min(first, second))
+    assert await blocks.get(link_to(data, RAW)) == data
+    await installation.bucket.delete(max(first, second))
+    with pytest.raises(NotHere):
+        await blocks.get(link_to(data, RAW))
+
+
+async def test_what_is_denied_is_not_even_measured(
+    installation: Installation, blocks: Blocks
+) -> None:
+    node = link_to(b"denied", DAG_PB)
+    await store(installation, {node: b"denied"})
+    assert await blocks.get(node) == b"denied"
+    await installation.denials.deny(node, "")
+    for ask in (blocks.get, blocks.size):
+        with pytest.raises(Denied, match="is blocked here"):
+            await ask(node)
+
+
+async def test_a_block_that_is_too_large_is_not_read(
+    installation: Installation, blocks: Blocks
+) -> None:
+    data = bytes(BLOCK_SIZE_MAX + 1)
+    await put(installation, data)
+    with pytest.raises(TooLarge, match=f"has {len(data)} bytes"):
+        await blocks.get(link_to(data, RAW))
+
+
+@pytest.mark.parametrize(("offset", "length"), [(1, 5), (0, 4), (0, 6), (3, 100), (2**40, 5)])
+async def test_bytes_that_are_not_those_of_the_link_never_leave(
+    installation: Installation, blocks: Blocks, wrong: Wrong, offset: int, length: int
+) -> None:
+    """A slice whose bytes have rotted, or that reaches past the end of its object."""
+    link = link_to(b"right", RAW)
+    shard = await put(installation, b"right and wrong")
+    row = SliceRow(link.multihash, shard, offset, length)
+    await installation.engine.storage.commit(Batch(slices=[row]))
+    with pytest.raises(NotHere):
+        await blocks.get(link)
+    assert wrong == [(shard, link.multihash)]
+
+
+async def test_who_asks_for_what_is_being_read_waits_for_the_same_reading(
+    installation: Installation, blocks: Blocks
+) -> None:
+    data = os.urandom(100_000)
+    await store(installation, [data])
+    link = link_to(data, RAW)
+    first, second, third = (asyncio.create_task(blocks.get(link)) for _ in range(3))
+    for _ in range(100):
+        if not blocks.under_way:
+            await asyncio.sleep(0)
+    (reading,) = blocks.under_way.values()
+    second.cancel()
+    assert await first is await third
+    assert await first == data
+    assert reading.done()
+    assert not blocks.under_way
+
+
+def test_the_nodes_at_hand_are_those_asked_for_last() -> None:
+    nodes = Nodes(10)
+    nodes.keep(b"a", Node(b"shard", bytes(4)))
+    nodes.keep(b"b", Node(b"shard", bytes(4)))
+    assert nodes.get(b"a")
+    nodes.keep(b"c", Node(b"shard", bytes(4)))
+    assert [name for name in (b"a", b"b", b"c") if nodes.get(name)] == [b"a", b"c"]
+    nodes.keep(b"c", Node(b"shard", bytes(6)))
+    assert nodes.size == 10
+
+
+def test_a_large_node_is_not_kept_at_hand() -> None:
+    nodes = Nodes(2 * NODE_SIZE_MAX)
+    nodes.keep(b"large", Node(b"shard", bytes(NODE_SIZE_MAX + 1)))
+    assert nodes.get(b"large") is None
+    assert nodes.size == 0

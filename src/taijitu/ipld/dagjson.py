@@ -1,11 +1,12 @@
-"""DAG-JSON, written only: the text that a UCAN signature is over, to the byte.
+"""DAG-JSON: the text that a UCAN signature is over, to the byte, and what such a text says.
 
-Law: the text is what a JavaScript peer would write. Keys are ordered by UTF-16 code units,
+Law: what is written is what a JavaScript peer would write. Keys are ordered by UTF-16 code units,
 numbers are spelled as ECMA-262 spells them, and only what JSON requires is escaped
-(https://ipld.io/specs/codecs/dag-json/spec/).
+(https://ipld.io/specs/codecs/dag-json/spec/). What is read need not be: any JSON will do in which
+links and bytes are spelled right.
 """
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from json.encoder import encode_basestring  # escapes what `JSON.stringify` escapes, no more
 from math import isfinite
@@ -13,8 +14,8 @@ from typing import Any, Final, NoReturn, cast
 
 import msgspec
 
-from taijitu.ipld.cid import Link
-from taijitu.ipld.dagcbor import EncodeError
+from taijitu.ipld.cid import InvalidLink, Link
+from taijitu.ipld.dagcbor import NESTING_MAX, REASON_LENGTH_MAX, DecodeError, EncodeError
 
 INTEGER_MAX: Final = 2**64 - 1
 INTEGER_MIN: Final = -(2**64)
@@ -40,6 +41,47 @@ def encode(value: object) -> bytes:
         raise EncodeError(f"not encodable as DAG-JSON: {error}") from error
     except RecursionError as error:
         raise EncodeError("not encodable as DAG-JSON: nested too deep") from error
+
+
+def decode(data: bytes) -> Any:
+    """The value that a text says, links as `Link` and bytes as `bytes`.
+
+    Raises `DecodeError` for what is no JSON in UTF-8, is nested too deep, or has a `{"/": …}` that
+    is neither a link nor bytes.
+    """
+    try:
+        return _read(_parse(data), NESTING_MAX)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise DecodeError(f"not DAG-JSON: {str(error)[:REASON_LENGTH_MAX]}") from error
+
+
+def _read(value: Any, levels_left: int) -> Any:
+    if value.__class__ not in (dict, list):
+        return value
+    if levels_left == 0:
+        raise DecodeError(f"not DAG-JSON: nested deeper than {NESTING_MAX} levels")
+    if value.__class__ is list:
+        return [_read(item, levels_left - 1) for item in value]
+    if len(value) == 1 and "/" in value:
+        return _read_special(value["/"])
+    return {key: _read(item, levels_left - 1) for key, item in value.items()}
+
+
+def _read_special(said: Any) -> Link | bytes:
+    """What stands alone under the key that is kept for links and bytes."""
+    match said:
+        case str():
+            try:
+                return Link.parse(said)
+            except InvalidLink as error:
+                raise DecodeError(f"not DAG-JSON: {error}") from error
+        case {"bytes": str() as text, **rest} if not rest and "=" not in text:
+            try:
+                return b64decode(text + "=" * (-len(text) % 4), validate=True)
+            except ValueError as error:
+                raise DecodeError(f"not DAG-JSON: {error} in base64") from error
+        case _:
+            raise DecodeError('not DAG-JSON: {"/": …} that is neither a link nor bytes')
 
 
 def _fast(value: object) -> bytes | None:
@@ -173,4 +215,5 @@ _WRITERS: Final = _Writers(
     }
 )
 _PLAIN: Final = frozenset((str, bool, Link, type(None)))
+_parse: Final = msgspec.json.Decoder().decode
 _json: Final = msgspec.json.Encoder(order="sorted", enc_hook=_link_map)

@@ -1,8 +1,9 @@
 """The audit: now and then, what the bucket holds is held against what the cells say.
 
 An object that nobody refers to gets a sweep (a URL that outlived its time may have brought it);
-bytes that an entry counts on and that are gone make the entry Lost, and an alarm. What is found is
-only a reason to ask: the machines decide, as of what was read.
+bytes that an entry counts on and that are gone make the entry Lost, and an alarm. A CAR in which
+nobody has looked yet (it was stored by a version that did not) is described. What is found is only
+a reason to ask: the machines decide, as of what was read.
 """
 
 import asyncio
@@ -14,8 +15,10 @@ from taijitu.engine.cell import Head, read_head
 from taijitu.engine.engine import Engine
 from taijitu.ipld import multibase
 from taijitu.kernel.record import Record
-from taijitu.machines import blob, entry
+from taijitu.machines import blob, contents, entry
 from taijitu.machines.blob import Sweep, blob_at
+from taijitu.machines.contents import Describe, contents_at
+from taijitu.machines.entry import came_alone
 
 PAGE: Final = 200
 """Entries that are read at once."""
@@ -31,6 +34,7 @@ class Audited(Record):
     entries: int = 0
     swept: int = 0
     lost: int = 0
+    described: int = 0
 
 
 class Audit:
@@ -40,15 +44,19 @@ class Audit:
 
     async def run(self) -> Audited:
         """Look at everything once."""
-        objects = swept = entries = lost = 0
+        objects = swept = entries = lost = described = 0
         async for multihash, _ in self.bucket.objects():
             objects += 1
             swept += await self._sweep_if_unclaimed(multibase.encode("z", multihash))
             await asyncio.sleep(PAUSE_SECONDS)
-        async for head in self._stored():
+        async for head, state in self._stored():
             entries += 1
-            lost += await self._lose_if_gone(head)
-        return Audited(objects, entries, swept, lost)
+            multihash = state.attempt.multihash
+            if await self.bucket.stat(multibase.decode(multihash)) is None:
+                lost += await self._lose(head)
+            elif came_alone(state.faces):
+                described += await self._describe_if_unread(multihash)
+        return Audited(objects, entries, swept, lost, described)
 
     async def _sweep_if_unclaimed(self, multihash: str) -> bool:
         path, now = blob_at(multihash), self.engine.now()
@@ -59,21 +67,25 @@ class Audit:
             case _:
                 return False
 
-    async def _lose_if_gone(self, head: Head) -> bool:
-        assert isinstance(head.state, entry.Stored)
-        multihash = head.state.attempt.multihash
-        if await self.bucket.stat(multibase.decode(multihash)) is not None:
-            return False
+    async def _lose(self, head: Head) -> bool:
         message = entry.Fail(self.engine.now(), "the bytes are no longer in the bucket")
         done = await self.engine.transact(head.path, message, as_of=head.cid)
         return done.heard and isinstance(done.state, entry.Lost)
 
-    async def _stored(self) -> AsyncIterator[Head]:
+    async def _describe_if_unread(self, multihash: str) -> bool:
+        """If the bytes go just now, whoever looks finds nothing, and all is as before."""
+        path = contents_at(multihash)
+        if not isinstance((await self.engine.read(path)).state, contents.Unread):
+            return False
+        done = await self.engine.transact(path, Describe(multihash))
+        return isinstance(done.state, contents.Reading)
+
+    async def _stored(self) -> AsyncIterator[tuple[Head, entry.Stored]]:
         after = ""
         while rows := await self.engine.storage.scan("entry/", after=after, limit=PAGE):
             for row in rows:
                 head, _ = read_head(self.engine.machines, row)
                 if isinstance(head.state, entry.Stored):
-                    yield head
+                    yield head, head.state
             after = rows[-1].path
             await asyncio.sleep(PAUSE_SECONDS)

@@ -16,6 +16,7 @@ FOR: Final = {
     "s3/delete": "the deletion of the bytes",
     "task/sleep": "the time to come",
     "operator/alarm": "a person to be told",
+    "contents/scan": "a look through the blocks of the CAR",
 }
 
 

@@ -5,7 +5,7 @@ only reading what is not at hand and waiting for the commit are asynchronous.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
@@ -20,7 +20,7 @@ from taijitu.engine.clock import Clock
 from taijitu.engine.draft import Draft, Testimony, Unread, Witness, nobody
 from taijitu.engine.group import Committer, Group
 from taijitu.engine.newest import Newest
-from taijitu.engine.storage import Batch, Deferral, Storage, TaskKey
+from taijitu.engine.storage import Batch, Deferral, SliceRow, Storage, TaskKey
 from taijitu.ipld.cid import Link
 from taijitu.kernel.effect import Message, Path, Request, Task
 from taijitu.kernel.failures import BlockMissing, Contention, Fault, HeadMoved
@@ -163,13 +163,12 @@ class Engine:
 
     async def defer(self, deferral: Deferral) -> None:
         """Try a task again later."""
-        for _ in range(RACES_MAX):
-            batch = Batch(deferred={TaskKey(deferral.plan, deferral.number): deferral})
-            try:
-                return await self.committer.join(None, batch).committed()
-            except HeadMoved:
-                continue
-        raise Contention("a task could not be put off: the commits it shared kept losing races")
+        key = TaskKey(deferral.plan, deferral.number)
+        await self._write(lambda: Batch(deferred={key: deferral}))
+
+    async def note(self, slices: Sequence[SliceRow]) -> None:
+        """Write facts about bytes down, with whatever else is being committed."""
+        await self._write(lambda: Batch(slices=[*slices]))
 
     def now(self) -> int:
         return self.clock.now()
@@ -265,6 +264,15 @@ class Engine:
         else:
             await self.committer.join(draft, batch).committed()
         return attempt.answer
+
+    async def _write(self, batch: Callable[[], Batch]) -> None:
+        """Make something durable that depends on nothing."""
+        for _ in range(RACES_MAX):
+            try:
+                return await self.committer.join(None, batch()).committed()
+            except HeadMoved:
+                continue
+        raise Contention("nothing could be written: the commits it shared kept losing races")
 
     def _notify(self, group: Group) -> None:
         if not self.watchers:

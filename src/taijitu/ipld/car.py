@@ -22,8 +22,9 @@ _ONE_ROOT: Final = bytes.fromhex("a2 65726f6f7473 81 d82a 5825 00")
 _ONE_ROOT_END: Final = bytes.fromhex("67 76657273696f6e 01")
 _ONE_ROOT_SIZE: Final = len(_ONE_ROOT) + _COMMON_SIZE + len(_ONE_ROOT_END)
 
-_V2_PRAGMA: Final = bytes.fromhex("0aa16776657273696f6e02")
-_V2_HEADER_SIZE: Final = 40
+V2_PRAGMA: Final = bytes.fromhex("0aa16776657273696f6e02")
+V2_SIZE: Final = len(V2_PRAGMA) + 40
+"""Bytes before which a version 2 archive says where the version 1 archive in it lies."""
 
 
 class CarError(ValueError):
@@ -79,10 +80,11 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Car:
     """
     if len(data) > limits.size_max:
         raise CarError(f"a CAR of {len(data)} bytes is over the limit of {limits.size_max}")
-    if data.startswith(_V2_PRAGMA):
-        data = _inside_version_2(data)
+    if data.startswith(V2_PRAGMA):
+        start, end = inside_version_2(data[:V2_SIZE], len(data))
+        data = data[start:end]
     offset, end = _section(data, 0)
-    roots = _roots(data[offset:end], limits)
+    roots = roots_in(data[offset:end], limits)
     blocks: dict[Link, bytes] = {}
     count = 0
     while end < len(data):
@@ -117,7 +119,8 @@ def _section(data: bytes, offset: int) -> tuple[int, int]:
     return begin, begin + size
 
 
-def _roots(header: bytes, limits: Limits) -> tuple[Link, ...]:
+def roots_in(header: bytes, limits: Limits) -> tuple[Link, ...]:
+    """What the header of a version 1 archive lists. Raises `CarError`."""
     if (
         len(header) == _ONE_ROOT_SIZE
         and header.startswith(_ONE_ROOT)
@@ -187,15 +190,15 @@ def _is_genuine(link: Link, block: bytes) -> bool:
     raise CarError(f"cannot check {link}: unknown hash function {link.hash_code:#x}")
 
 
-def _inside_version_2(data: bytes) -> bytes:
-    """The version 1 archive in a version 2 archive. Its index is not read."""
-    header = data[len(_V2_PRAGMA) : len(_V2_PRAGMA) + _V2_HEADER_SIZE]
-    if len(header) != _V2_HEADER_SIZE:
+def inside_version_2(header: bytes, size: int) -> tuple[int, int]:
+    """Where the version 1 archive in a version 2 archive of `size` bytes begins and ends, as its
+    first `V2_SIZE` bytes say. Its index is not read. Raises `CarError`."""
+    if len(header) != V2_SIZE:
         raise CarError("Unexpected end of data")
-    offset = int.from_bytes(header[16:24], "little")
-    size = int.from_bytes(header[24:32], "little")
-    if offset < len(_V2_PRAGMA) + _V2_HEADER_SIZE:
-        raise CarError(f"Invalid CAR header: the data cannot begin at {offset}")
-    if size > len(data) - offset:
+    start = int.from_bytes(header[27:35], "little")
+    length = int.from_bytes(header[35:43], "little")
+    if start < V2_SIZE:
+        raise CarError(f"Invalid CAR header: the data cannot begin at {start}")
+    if length > size - start:
         raise CarError("Unexpected end of data")
-    return data[offset : offset + size]
+    return start, start + length

@@ -6,6 +6,7 @@ from taijitu.kernel.machine import Machine
 from taijitu.machines.account import ACCOUNT
 from taijitu.machines.allocation import ALLOCATION
 from taijitu.machines.blob import BLOB
+from taijitu.machines.contents import CONTENTS
 from taijitu.machines.delegation import DELEGATION
 from taijitu.machines.denial import DENIAL
 from taijitu.machines.egress import EGRESS
@@ -22,7 +23,7 @@ from taijitu.machines.upload import UPLOAD
 MACHINES: Mapping[str, Machine] = {
     machine.name: machine
     for machine in (
-        *(ENTRY, ALLOCATION, LEDGER, BLOB, UPLOAD, INDEX, PIECE, REVOCATION),
+        *(ENTRY, ALLOCATION, LEDGER, BLOB, CONTENTS, UPLOAD, INDEX, PIECE, REVOCATION),
         *(LOGIN, ACCOUNT, DELEGATION, SUBSCRIPTION, LIMIT, EGRESS, DENIAL),
     )
 }

@@ -9,6 +9,7 @@ from typing import TypeAlias, assert_never
 
 from taijitu.kernel.effect import Message, Path, Request, send
 from taijitu.kernel.machine import Machine, State, Step, amend, become, stay
+from taijitu.machines.contents import Forget
 from taijitu.machines.world import Delete
 
 
@@ -64,7 +65,7 @@ class Swept(Message, tag="blob/swept"):
 
 
 AnyMessage: TypeAlias = Refer | Drop | Expose | Sweep | Swept
-AnyTask: TypeAlias = Delete
+AnyTask: TypeAlias = Delete | Forget
 
 
 def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
@@ -85,7 +86,9 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
             return amend(Sweeping(references, max(until, live_until)))
 
         case Sweep(multihash, as_of), Kept(0, live_until) if live_until <= as_of:
-            return become(Sweeping(0, live_until), Delete(multihash) >> send(Swept))
+            deleted = Delete(multihash)
+            forgotten = deleted >> Forget(multihash)
+            return become(Sweeping(0, live_until), deleted >> send(Swept), forgotten)
         case Sweep(), Kept() | Sweeping():
             return stay(state)
 

@@ -15,6 +15,7 @@ from taijitu.kernel.receipt import Error, Ok, failure
 from taijitu.kernel.record import Record
 from taijitu.machines.allocation import Allocate, Commit, Release
 from taijitu.machines.blob import Expose, Sweep
+from taijitu.machines.contents import Describe
 from taijitu.machines.world import Alarm, Presign, Sleep, Stat, Upload
 
 ACTIVE_MS_MAX = 60_000
@@ -190,7 +191,17 @@ class Remove(Message, tag="store/remove"):
 
 AnyMessage: TypeAlias = Add | Exceed | Receive | Put | Expire | Fail | Remove
 AnyTask: TypeAlias = (
-    Allocate | Commit | Release | Expose | Sweep | Stat | Presign | Upload | Sleep | Alarm
+    Allocate
+    | Commit
+    | Release
+    | Expose
+    | Sweep
+    | Describe
+    | Stat
+    | Presign
+    | Upload
+    | Sleep
+    | Alarm
 )
 
 
@@ -226,7 +237,7 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
             mismatch = SizeMismatch(state.attempt, size)
             return become(mismatch, give_up(state.attempt, state.closes, at))
         case Put(), Active(attempt, faces) | Receiving(attempt, faces):
-            return become(Stored(attempt, faces, state.closes), commit(attempt))
+            return become(Stored(attempt, faces, state.closes), *keep(attempt, faces))
         case Put(), Absent() | Stored() | Failed():
             return stay(state)
 
@@ -290,8 +301,10 @@ def receive(attempt: Attempt, closes: int) -> tuple[Effect, ...]:
     )
 
 
-def commit(attempt: Attempt) -> Effect:
-    return Commit(attempt.space, attempt.multihash, attempt.id, attempt.number)
+def keep(attempt: Attempt, faces: tuple[Face, ...]) -> tuple[Effect, ...]:
+    """The room is in use. What is in a CAR that came alone, somebody has to find out."""
+    used = Commit(attempt.space, attempt.multihash, attempt.id, attempt.number)
+    return (used, Describe(attempt.multihash)) if came_alone(faces) else (used,)
 
 
 def give_up(attempt: Attempt, closes: int, at: int) -> Effect:
@@ -336,7 +349,11 @@ def renew(state: Receiving, add: Add) -> Step[AnyState]:
 def join(state: Active | Receiving | Stored, add: Add) -> Step[AnyState]:
     """Add the face, if it is new; what was planned for the attempt goes on."""
     faces = joined(state.faces, add)
-    return stay(state) if faces == state.faces else amend(with_faces(state, faces))
+    if faces == state.faces:
+        return stay(state)
+    if isinstance(state, Stored) and add.face == "store":
+        return become(with_faces(state, faces), Describe(state.attempt.multihash))
+    return amend(with_faces(state, faces))
 
 
 def let_go(state: Active | Receiving | Stored, remove: Remove) -> Step[AnyState]:
@@ -372,6 +389,11 @@ def asked_again(faces: tuple[Face, ...], add: Add) -> tuple[Face, ...]:
     if len(same) >= FACES_MAX:
         faces = tuple([face for face in faces if face is not same[1]])
     return (*faces, face_of(add))
+
+
+def came_alone(faces: tuple[Face, ...]) -> bool:
+    """`store/*` brings CARs, and no index with them."""
+    return any(face.name == "store" for face in faces)
 
 
 def face_of(add: Add) -> Face:

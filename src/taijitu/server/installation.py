@@ -5,7 +5,7 @@ way exactly one process has it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from taijitu.buckets.presign import Presigner
 from taijitu.engine.clock import SystemClock
 from taijitu.engine.dispatch import Dispatcher
 from taijitu.engine.engine import Engine
-from taijitu.engine.storage import TaskRow
+from taijitu.engine.storage import SliceRow, TaskRow
 from taijitu.gateway.denials import Denials
 from taijitu.ipld import multibase
 from taijitu.kernel.effect import Path as CellPath
@@ -63,7 +63,9 @@ class Installation:
         smtp_url = config.smtp_url and config.smtp_url.reveal()
         self.post = post(signer, config.public_url, smtp_url, testing=config.testing)
         deliver = self.post.deliver
-        acting = actors(bucket, self._read, self._now, tell, storage, deliver=deliver)
+        acting = actors(
+            *(bucket, self._read, self._now, tell, storage), deliver=deliver, note=self._note
+        )
         self.clock = SystemClock()
         self.settling = Settling(Promises(signer), self._location)
         self.engine = Engine(storage, MACHINES, acting, self.clock, self.settling.witness())
@@ -110,6 +112,9 @@ class Installation:
     async def _read(self, path: CellPath) -> State:
         return (await self.engine.read(path)).state
 
+    async def _note(self, slices: Sequence[SliceRow]) -> None:
+        await self.engine.note(slices)
+
     def _now(self) -> int:
         return self.clock.now()
 
@@ -117,7 +122,7 @@ class Installation:
         return self.config.public_url + path_of(multihash)
 
 
-FIELDS: Final = ("objects", "entries", "swept", "lost")
+FIELDS: Final = ("objects", "entries", "swept", "lost", "described")
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ a clock that is moved by hand. What runs is what ships; only the world around it
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from taijitu.actors import actors
@@ -14,7 +14,7 @@ from taijitu.buckets.memory import MemoryBucket
 from taijitu.buckets.presign import Presigner
 from taijitu.engine.dispatch import Dispatcher
 from taijitu.engine.engine import Engine, Outcome
-from taijitu.engine.storage import Storage, TaskRow
+from taijitu.engine.storage import SliceRow, Storage, TaskRow
 from taijitu.ipld import multibase
 from taijitu.ipld.cid import Link, link_to, multihash
 from taijitu.kernel.effect import NEVER, Path
@@ -44,7 +44,10 @@ class SimulatedWorld:
         self.clock = clock or VirtualClock()
         self.alarms: list[Alarm] = []
         self.troubles: list[tuple[str, TaskRow, BaseException]] = []
-        acting = actors(self.bucket, self._read, self.clock.now, self.alarms.append, self.storage)
+        acting = actors(
+            *(self.bucket, self._read, self.clock.now, self.alarms.append, self.storage),
+            note=self._note,
+        )
         self.engine = Engine(self.storage, MACHINES, acting, self.clock)
         self.dispatcher = Dispatcher(
             self.engine,
@@ -58,6 +61,9 @@ class SimulatedWorld:
 
     async def _read(self, path: Path) -> State:
         return (await self.engine.read(path)).state
+
+    async def _note(self, slices: Sequence[SliceRow]) -> None:
+        await self.engine.note(slices)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["SimulatedWorld"]:

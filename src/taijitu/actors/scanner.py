@@ -1,0 +1,154 @@
+"""The scanner: settles `contents/scan`. It reads a CAR and writes down where its blocks lie.
+
+Law: a slice is written down only after its bytes were hashed, and before any cell hears of it. So a
+crash in between leaves facts that stay true; looking again finds the same ones.
+
+A long CAR takes many short tries, so that others have their turn: each ends at a block, and the
+next one begins there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Final
+
+import msgspec
+
+from taijitu.actors.sections import NoCar, Sections
+from taijitu.buckets.port import READ_CHUNK, Bucket, Missing
+from taijitu.engine.actor import Assignment, View
+from taijitu.engine.storage import SliceRow
+from taijitu.ipld import multibase
+from taijitu.kernel.effect import Task
+from taijitu.kernel.failures import Bug, Fault
+from taijitu.kernel.receipt import Ok, Receipt, failure
+from taijitu.machines.contents import Scan, Tally
+
+SCANNED_AT_ONCE: Final = 2
+"""CARs that are read at the same time."""
+
+TRY_SECONDS_MAX: Final = 1
+"""How long one try may read. All that may be tried at once have their turns within the time that
+the dispatcher gives to each."""
+
+WRITTEN_AT_ONCE: Final = 2_000
+"""Slices in one commit, so that other commits need not wait long."""
+
+SHORT_STEP: Final = 32 * 1024
+MANY: Final = 256
+"""Where there were many blocks in the last step, the next one is of so many bytes only. So whoever
+shares the interpreter with it waits for a few ms at most."""
+
+AT_ONCE: Final = 4 * 1024
+"""Bytes that are looked through here and now: a thread would cost more."""
+
+Note = Callable[[Sequence[SliceRow]], Awaitable[None]]
+"""Write facts down, durably."""
+
+Forget = Callable[[bytes], Awaitable[None]]
+"""Drop what is known to lie within the bytes of a multihash."""
+
+
+class Scanner:
+    def __init__(self, bucket: Bucket, note: Note, forget: Forget) -> None:
+        self.bucket = bucket
+        self.note = note
+        self.forget = forget
+        self.turns = asyncio.Semaphore(SCANNED_AT_ONCE)
+
+    def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
+        """Never: to read takes long."""
+        return None
+
+    async def run(self, assignment: Assignment) -> Receipt | None:
+        match assignment.task:
+            case Scan(multihash, tally):
+                async with self.turns:
+                    return await self.answer(multihash, tally)
+            case task:
+                raise Bug(f"a scanner cannot {task!r}")
+
+    async def answer(self, multihash: str, tally: Tally) -> Receipt:
+        name = multibase.decode(multihash)
+        size = await self.bucket.stat(name)
+        if size is None:
+            return gone()
+        try:
+            seen = await Look(self, name, Sections(size, tally)).go_on()
+        except NoCar as why:
+            return failure("NoCar", str(why), gone=False)
+        except Missing:
+            return gone()
+        return Ok({"tally": msgspec.structs.asdict(seen)})
+
+
+class Look:
+    """One try at one CAR."""
+
+    def __init__(self, scanner: Scanner, multihash: bytes, sections: Sections) -> None:
+        self.scanner = scanner
+        self.multihash = multihash
+        self.sections = sections
+        self.since = sections.boundary
+        self.until = asyncio.get_running_loop().time() + TRY_SECONDS_MAX
+        self.unwritten: list[SliceRow] = []
+        self.step = READ_CHUNK
+
+    @property
+    def is_over(self) -> bool:
+        """All is read; or the time is up, and something came of it."""
+        if self.sections.is_over:
+            return True
+        is_late = asyncio.get_running_loop().time() > self.until
+        return is_late and self.sections.begun and self.sections.boundary > self.since
+
+    async def go_on(self) -> Tally:
+        """How far it came. Raises `NoCar`, `Missing`, or another `Fault`."""
+        while not self.is_over:
+            await self.read()
+        await self.write(0)
+        if self.sections.flaw is not None:
+            raise self.sections.flaw
+        return self.sections.tally
+
+    async def read(self) -> None:
+        """From the byte that is wanted, until another one is."""
+        start = self.sections.wants
+        bucket, length = self.scanner.bucket, self.sections.end - start
+        async with aclosing(bucket.read(self.multihash, start, length)) as chunks:
+            async for chunk in chunks:
+                at = 0
+                while at < len(chunk):
+                    part = chunk[at : at + self.step]
+                    await self.look_at(part)
+                    at += len(part)
+                    if self.is_over or self.sections.wants != start + at:
+                        return
+                start += at
+        raise Fault(f"the bytes of {multibase.encode('z', self.multihash)} end too early")
+
+    async def look_at(self, chunk: bytes) -> None:
+        if len(chunk) <= AT_ONCE:
+            found = self.sections.feed(chunk)
+        else:
+            found = await asyncio.to_thread(self.sections.feed, chunk)
+        self.step = SHORT_STEP if len(found) > MANY else READ_CHUNK
+        self.unwritten += [SliceRow(each.multihash, self.multihash, *each[1:]) for each in found]
+        await self.write(WRITTEN_AT_ONCE)
+
+    async def write(self, enough: int) -> None:
+        """Write facts down, as soon as there are `enough`. Bytes that were taken away meanwhile
+        took with them what was known; nothing new is to be left behind."""
+        while self.unwritten and len(self.unwritten) >= enough:
+            rows, self.unwritten = (
+                self.unwritten[:WRITTEN_AT_ONCE],
+                self.unwritten[WRITTEN_AT_ONCE:],
+            )
+            await self.scanner.note(rows)
+            if await self.scanner.bucket.stat(self.multihash) is None:
+                await self.scanner.forget(self.multihash)
+                raise Missing("the bytes were deleted while they were read")
+
+
+def gone() -> Receipt:
+    return failure("NotFound", "the bytes are not there", gone=True)

@@ -1,0 +1,297 @@
+"""What came as a bare CAR is looked through, once, and what is found outlives every crash."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import pytest
+
+from support.eventually import eventually
+from taijitu.actors import scanner
+from taijitu.actors.audit import Audit
+from taijitu.engine.actor import Assignment
+from taijitu.engine.storage import SliceRow
+from taijitu.ipld.cid import multihash
+from taijitu.kernel.failures import Fault
+from taijitu.kernel.machine import State
+from taijitu.kernel.receipt import Ok, Receipt, failure
+from taijitu.machines import contents, entry
+from taijitu.machines.contents import Read, Reading, Refused, Scan, Tally, Unread, contents_at
+from taijitu.testing.world import SimulatedWorld, name_of
+from unit.actors.cars import BLOCKS, car_of, places, raw
+from unit.ucan.people import alice, bob
+
+ROOM = 100_000_000
+CAR = car_of(*BLOCKS, roots=[raw(BLOCKS[0])])
+SIZE = sum(map(len, BLOCKS))
+
+
+class Scanning(SimulatedWorld):
+    """A world in which the scans are counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scans: list[Tally] = []
+        self.scanner = self.engine.actors["contents/scan"]
+        self.run_of, self.scanner.run = self.scanner.run, self.counted
+
+    async def counted(self, assignment: Assignment) -> Receipt | None:
+        assert isinstance(assignment.task, Scan)
+        self.scans.append(assignment.task.tally)
+        return await self.run_of(assignment)
+
+    async def store(self, data: bytes = CAR, space: str = alice.did, **face: Any) -> None:
+        await self.add(space, data, **face)
+        await self.upload(data)
+        await self.quiet()
+
+    async def contents(self, data: bytes = CAR) -> State:
+        return (await self.engine.read(contents_at(name_of(data)))).state
+
+    async def found(self, data: bytes = CAR) -> list[tuple[bytes, int, int]]:
+        """What is known to lie in some bytes, in the order of offsets."""
+        rows = await self.storage.slices_in(multihash(data), limit=10_000)
+        assert all(row.shard == multihash(data) for row in rows)
+        return sorted([(row.multihash, *row[2:]) for row in rows], key=lambda row: row[1])
+
+    async def comes_to(self, kind: type[State], data: bytes = CAR) -> None:
+        async def state() -> State:
+            return await self.contents(data)
+
+        await eventually(state, lambda found: isinstance(found, kind), seconds=10)
+
+
+@pytest.fixture
+async def world() -> AsyncGenerator[Scanning]:
+    world = Scanning()
+    for space in (alice, bob):
+        await world.provision(space.did, ROOM)
+    async with world.running():
+        yield world
+    assert [trouble for trouble in world.troubles if trouble[0] == "bug"] == []
+
+
+async def test_every_block_of_a_bare_car_is_found_once_it_is_stored(world: Scanning) -> None:
+    await world.add(alice.did, CAR)
+    await world.quiet()
+    assert (await world.contents(), world.scans) == (Unread(), [])
+
+    await world.upload(CAR)
+    await world.quiet()
+
+    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.found() == places(CAR, BLOCKS)
+    assert await world.storage.slices(raw(BLOCKS[3]).multihash, 10) == [
+        SliceRow(places(CAR, BLOCKS)[3][0], multihash(CAR), *places(CAR, BLOCKS)[3][1:])
+    ]
+
+
+async def test_whoever_stores_the_same_car_later_makes_nobody_look(world: Scanning) -> None:
+    await world.store()
+    await world.store(space=bob.did)
+    assert world.scans == [Tally()]
+
+
+async def test_bytes_that_came_as_a_blob_are_described_by_their_index(world: Scanning) -> None:
+    await world.store(face="blob")
+    assert (await world.contents(), world.scans) == (Unread(), [])
+
+
+@pytest.mark.parametrize("first", ["blob", "store"])
+async def test_what_comes_through_both_doors_is_looked_through_once(
+    world: Scanning, first: entry.FaceName
+) -> None:
+    await world.store(face=first)
+    await world.store(face="store" if first == "blob" else "blob")
+    assert (await world.contents(), world.scans) == (Read(len(BLOCKS), SIZE, 1, 0), [Tally()])
+    assert isinstance(await world.state(alice.did, CAR), entry.Stored)
+    assert await world.ledger(alice.did) == (ROOM, 0, len(CAR))
+
+
+async def test_bytes_that_are_no_car_stay_stored(world: Scanning) -> None:
+    data = b"these bytes are just bytes" * 10
+    await world.store(data)
+    assert isinstance(await world.contents(data), Refused)
+    assert isinstance(await world.state(alice.did, data), entry.Stored)
+    await world.store(data, space=bob.did)
+    assert len(world.scans) == 1, "they will not be another time either"
+
+
+async def test_blocks_before_a_flaw_are_found(world: Scanning) -> None:
+    data = car_of(*BLOCKS[:3])
+    wrong = data + car_of(b"wrong").replace(b"wrong", b"right")[len(car_of()) :]
+    await world.store(wrong)
+    state = await world.contents(wrong)
+    assert isinstance(state, Refused)
+    assert state.why == f"the 5 bytes at {len(wrong) - 5} are not those that their link names"
+    assert await world.found(wrong) == places(wrong, BLOCKS[:3])
+
+
+async def test_with_the_bytes_goes_what_was_known_of_them(world: Scanning) -> None:
+    await world.store()
+    await world.remove(alice.did, CAR)
+    await world.pass_time(200_000)
+    assert multihash(CAR) not in world.bucket.stored
+    assert (await world.contents(), await world.found()) == (Unread(), [])
+
+    await world.store()
+    assert await world.found() == places(CAR, BLOCKS)
+    assert len(world.scans) == 2
+
+
+async def test_what_another_space_still_holds_stays_known(world: Scanning) -> None:
+    await world.store()
+    await world.store(space=bob.did)
+    await world.remove(alice.did, CAR)
+    await world.pass_time(200_000)
+    assert await world.found() == places(CAR, BLOCKS)
+    assert isinstance(await world.contents(), Read)
+
+
+async def test_a_long_car_is_looked_through_in_turns(
+    world: Scanning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn is over at once here: each goes one step further, at least."""
+    monkeypatch.setattr(scanner, "TRY_SECONDS_MAX", 0)
+    monkeypatch.setattr(scanner, "READ_CHUNK", 100)
+    await world.store()
+    assert len(world.scans) > 3
+    assert world.scans == sorted(world.scans, key=lambda tally: tally.start)
+    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.found() == places(CAR, BLOCKS)
+
+
+async def test_many_slices_are_written_in_pages(
+    world: Scanning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = [b"%d" % number for number in range(5_000)]
+    data = car_of(*blocks)
+    pages: list[int] = []
+    commit = world.storage.commit
+
+    async def counting(batch: Any) -> None:
+        pages.append(len(batch.slices))
+        assert not batch.slices or not isinstance(await world.contents(data), Read)
+        await commit(batch)
+
+    monkeypatch.setattr(world.storage, "commit", counting)
+    await world.store(data)
+    assert max(pages) <= scanner.WRITTEN_AT_ONCE
+    assert sum(pages) == len(blocks)
+    assert len(await world.found(data)) == len(blocks)
+
+
+async def test_a_task_that_broke_off_is_done_again_with_the_same_outcome(world: Scanning) -> None:
+    """As after a crash between the facts and the receipt: what was written is written again."""
+    task = Assignment(Scan(name_of(CAR), Tally()), "key", 0)
+    world.arrive(CAR)
+    first = await world.run_of(task)
+    assert await world.found() == places(CAR, BLOCKS)
+    assert await world.run_of(task) == first
+    assert await world.found() == places(CAR, BLOCKS)
+    assert isinstance(first, Ok)
+
+
+async def test_a_fault_is_tried_again(world: Scanning, monkeypatch: pytest.MonkeyPatch) -> None:
+    stat = world.bucket.stat
+
+    async def failing(_: bytes) -> int | None:
+        raise Fault("the disk does not answer")
+
+    await world.add(alice.did, CAR)
+    world.arrive(CAR)
+    monkeypatch.setattr(scanner.Scanner, "answer", lambda *_: failing(b""))
+    await world.pass_time(200_000)
+    assert isinstance(await world.contents(), Reading)
+    assert ("fault", "contents/scan") in {(kind, row.ability) for kind, row, _ in world.troubles}
+    monkeypatch.undo()
+    await world.pass_time(200_000)
+    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert world.bucket.stat == stat
+
+
+async def test_a_car_that_ends_before_it_should_is_a_fault(world: Scanning) -> None:
+    world.arrive(CAR)
+    stored = world.bucket.stored
+    size = len(CAR)
+
+    async def promised(_: bytes) -> int:
+        return size + 1
+
+    world.bucket.stat = promised  # type: ignore[method-assign]
+    task = Assignment(Scan(name_of(CAR), Tally()), "key", 0)
+    stored[multihash(CAR)] = CAR[:-1]
+    with pytest.raises(Fault, match="end too early"):
+        await world.run_of(task)
+
+
+async def test_bytes_that_are_gone_are_not_looked_for_again(world: Scanning) -> None:
+    """Whoever asked for them to be described (an audit that came too late) is not told anything."""
+    await world.engine.transact(contents_at(name_of(CAR)), contents.Describe(name_of(CAR)))
+    await world.quiet()
+    assert (await world.contents(), world.scans) == (Unread(), [Tally()])
+    assert await world.storage.open_tasks() == []
+
+
+async def test_bytes_that_come_while_somebody_finds_none_are_looked_through(
+    world: Scanning,
+) -> None:
+    blind, seeing = asyncio.Event(), asyncio.Event()
+
+    async def late(assignment: Assignment) -> Receipt | None:
+        if blind.is_set():
+            return await world.counted(assignment)
+        blind.set()
+        await seeing.wait()
+        return failure("NotFound", "not there", gone=True)
+
+    world.scanner.run = late
+    path = contents_at(name_of(CAR))
+    await world.engine.transact(path, contents.Describe(name_of(CAR)))
+    await blind.wait()
+    await world.add(alice.did, CAR)
+    await world.upload(CAR)
+    state = await world.contents()
+    assert isinstance(state, Reading)
+    assert state.asked_again
+    seeing.set()
+    await world.comes_to(Read)
+    assert await world.found() == places(CAR, BLOCKS)
+
+
+async def test_nothing_is_left_of_bytes_that_go_while_somebody_looks(
+    world: Scanning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = world.storage.commit
+
+    async def taking_away(batch: Any) -> None:
+        await commit(batch)
+        if batch.slices:
+            world.bucket.stored.pop(multihash(CAR), None)
+
+    monkeypatch.setattr(world.storage, "commit", taking_away)
+    await world.store()
+    assert (await world.contents(), await world.found()) == (Unread(), [])
+
+
+async def test_an_audit_finds_cars_that_nobody_has_looked_through(world: Scanning) -> None:
+    """Stored by a version that knew nothing of it: then no cell was asked."""
+    data = [car_of(BLOCKS[0]), car_of(BLOCKS[1])]
+    await world.store(data[0])
+    await world.store(data[1], face="blob")
+    await forgotten(world, data)
+
+    audited = await Audit(world.engine, world.bucket).run()
+    await world.quiet()
+
+    assert (audited.entries, audited.described) == (2, 1)
+    assert isinstance(await world.contents(data[0]), Read)
+    assert await world.contents(data[1]) == Unread()
+    again = await Audit(world.engine, world.bucket).run()
+    assert again.described == 0
+
+
+async def forgotten(world: Scanning, datas: Sequence[bytes]) -> None:
+    for data in datas:
+        await world.engine.transact(contents_at(name_of(data)), contents.Forget(name_of(data)))
+        await world.storage.forget_slices(multihash(data))

@@ -23,7 +23,7 @@ from model.world import (
     start,
     tasks,
 )
-from taijitu.machines import allocation, blob, entry, ledger
+from taijitu.machines import allocation, blob, contents, entry, ledger
 
 REST_MOVES_MAX = 400
 
@@ -110,8 +110,16 @@ def unsound(world: World, rules: Rules, *, at_rest: bool = False) -> Iterator[st
             case blob.Kept(references) | blob.Sweeping(references):
                 if references != len(allocations):
                     yield f"{path}: {references} references, {len(allocations)} allocations"
+            case contents.Read() if is_at_hand(world) and not world.known:
+                yield f"{path}: read, but nobody knows what lies there"
             case _:
                 continue
+
+
+def is_at_hand(world: World) -> bool:
+    """The bytes are here, and nobody is deleting them."""
+    being_swept = (isinstance(head.state, blob.Sweeping) for _, head in world.heads)
+    return world.bytes_here is not None and not any(being_swept)
 
 
 def owns(allocations, path, attempt: entry.Attempt, *, stored: bool) -> bool:
@@ -164,6 +172,12 @@ def unrested(world: World, rules: Rules) -> Iterator[str]:
                 yield f"{path} is being swept for ever"
             case blob.Kept(references):
                 needed = references > 0
+            case contents.Reading():
+                yield f"{path} is being read for ever"
+            case contents.Read() if world.bytes_here is None:
+                yield f"{path}: what lies in bytes that are not here is still known"
+            case entry.Stored() if rules.looks_inside and not world.known:
+                yield f"{path}: nobody has looked through its bytes"
             case _:
                 continue
     if world.bytes_here is not None and not needed:

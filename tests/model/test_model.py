@@ -13,7 +13,7 @@ from model.checker import explore
 from model.world import OTHER_SIZE, SIZE, Budget, Rules
 from taijitu.kernel.effect import Effect
 from taijitu.kernel.machine import Machine, Step, become
-from taijitu.machines import allocation, blob, entry, ledger
+from taijitu.machines import allocation, blob, contents, entry, ledger
 from taijitu.machines.world import Delete, Sleep
 
 ALICE_1 = ("alice", 1, SIZE)
@@ -40,6 +40,17 @@ REMOTE = {
     "two adds": Budget((ALICE_1, ALICE_2), removes=1, ticks=1),
     "lost answers": Budget((ALICE_1,), removes=1, ticks=2, lost_answers=2),
     "a neighbour takes the room": Budget((ALICE_1,), ticks=1, neighbour=1, lost_answers=1),
+}
+
+INSIDE = {
+    "an add and a removal": Budget((ALICE_1,), removes=1, ticks=2, answers=2),
+    "an audit that comes too late": Budget((ALICE_1,), removes=1, late_audits=1),
+    "an audit, and answers on their way": Budget((ALICE_1,), ticks=1, answers=2, late_audits=1),
+}
+INSIDE_LARGE = {
+    "stored again, and an audit": Budget((ALICE_1, ALICE_2), removes=1, ticks=2, late_audits=1),
+    "bytes are lost": Budget((ALICE_1, ALICE_2), ticks=2, lost_bytes=1),
+    "two spaces share the bytes": Budget((ALICE_1, BOB_4), removes=1, ticks=2),
 }
 
 LARGE = {
@@ -73,6 +84,22 @@ def test_every_reachable_world_of_a_larger_budget_too(name: str) -> None:
 @pytest.mark.parametrize("name", REMOTE)
 def test_a_provider_that_answers_later_is_borne_too(name: str) -> None:
     found = explore(Rules(provider_is_remote=True), REMOTE[name])
+    assert found.complete, (found.wrong, *found.path)
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_what_lies_in_bytes_is_known_as_long_as_they_are_stored(name: str) -> None:
+    knows_inside(INSIDE[name])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", INSIDE_LARGE)
+def test_what_lies_in_bytes_is_known_in_a_larger_budget_too(name: str) -> None:
+    knows_inside(INSIDE_LARGE[name])
+
+
+def knows_inside(budget: Budget) -> None:
+    found = explore(Rules(looks_inside=True), budget, spaces=spaces_of(budget))
     assert found.complete, (found.wrong, *found.path)
 
 
@@ -137,6 +164,20 @@ def sweep_without_a_mark(state: blob.AnyState, message: blob.AnyMessage):
     return step
 
 
+def sweep_and_forget_too_early(state: blob.AnyState, message: blob.AnyMessage):
+    step = blob.update(state, message)
+    if isinstance(message, blob.Sweep) and isinstance(step.state, blob.Sweeping):
+        deleted, _ = step.effects
+        return become(step.state, deleted, contents.Forget(message.multihash))
+    return step
+
+
+def be_content_with_who_looks_already(state: contents.AnyState, message: contents.AnyMessage):
+    if isinstance(message, contents.Describe) and isinstance(state, contents.Reading):
+        return Step(state)
+    return contents.update(state, message)
+
+
 def changed(machine: Machine, update: Callable[..., Step]) -> Rules:
     clone = Machine(
         machine.name,
@@ -188,6 +229,25 @@ REMOTE_ONLY = {
         Budget((ALICE_1,), removes=1, ticks=0, workers=2),
     ),
 }
+
+
+INSIDE_ONLY = {
+    "what was known is forgotten when the bytes are gone, not before": (
+        changed(blob.BLOB, sweep_and_forget_too_early),
+        INSIDE["an audit that comes too late"],
+    ),
+    "whoever asks while nothing is found is not forgotten": (
+        changed(contents.CONTENTS, be_content_with_who_looks_already),
+        INSIDE["an audit, and answers on their way"],
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", INSIDE_ONLY)
+def test_a_rule_about_what_lies_in_bytes_is_missed(rule: str) -> None:
+    rules, budget = INSIDE_ONLY[rule]
+    found = explore(rules._replace(looks_inside=True), budget)
+    assert found.wrong, f"explored {found.worlds} worlds and missed nothing"
 
 
 @pytest.mark.parametrize("rule", REMOTE_ONLY)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import asdict
 
 from taijitu.engine.cell import Head, Progress, untouched
 from taijitu.engine.draft import Draft
@@ -18,7 +19,7 @@ from taijitu.kernel.effect import Message, Path, Request, Task
 from taijitu.kernel.machine import Machine
 from taijitu.kernel.plan import NOTHING, NOTHING_DUE
 from taijitu.kernel.receipt import DONE, Ok, Receipt, failure
-from taijitu.machines import allocation, blob, entry, ledger
+from taijitu.machines import allocation, blob, contents, entry, ledger
 from taijitu.machines.world import Alarm, Delete, Presign, Sleep, Stat, Upload
 
 TICK = entry.ACTIVE_MS_MAX
@@ -36,6 +37,7 @@ class Rules(NamedTuple):
         "allocation": allocation.ALLOCATION,
         "ledger": ledger.LEDGER,
         "blob": blob.BLOB,
+        "contents": contents.CONTENTS,
     }
     fence: bool = True
     one_commit: bool = True
@@ -45,6 +47,9 @@ class Rules(NamedTuple):
     provider_is_remote: bool = False
     """The storage provider answers later, as somebody else: at least once, early, late or never
     heard; not in the commit of the transition that asks, as it does in what ships."""
+    looks_inside: bool = False
+    """Somebody looks through the bytes once they are stored. Nothing that is explored without it
+    depends on it."""
 
 
 class Budget(NamedTuple):
@@ -62,6 +67,8 @@ class Budget(NamedTuple):
     neighbour: int = 0
     """How often somebody else takes room in the same space and gives it back."""
     lost_bytes: int = 0
+    late_audits: int = 0
+    """How often an audit has bytes described of which it read some time before."""
     workers: int = 1
     """How many requests to a remote provider may be on their way at once."""
 
@@ -93,6 +100,8 @@ class World(NamedTuple):
     thrown_away: bool = False
     """An entry expired although its bytes had come."""
     claimed: tuple[Claimed, ...] = ()
+    known: bool = False
+    """What lies in the bytes is written down."""
 
 
 class View:
@@ -132,6 +141,8 @@ class Transaction(Draft):
         return super().is_heard(planned, progress) or not self.rules.fence
 
     def answer(self, task: Task) -> Receipt | None:
+        if isinstance(task, contents.Describe | contents.Forget) and not self.rules.looks_inside:
+            return DONE
         return None if is_remote(task, self.rules) else super().answer(task)
 
 
@@ -234,9 +245,14 @@ def act(world: World, rules: Rules, task: Task) -> Iterator[tuple[str, World, Re
             url = {"url": f"{size}", "headers": {}, "expires": expires, "closes": expires + TICK}
             yield "presign", world, Ok(url)
         case Delete():
-            yield "delete", world._replace(bytes_here=None), DONE
+            yield "delete", world._replace(bytes_here=None, known=False), DONE
         case Upload() if world.bytes_here is not None:
             yield "the agent's PUT is seen", world, Ok({"size": world.bytes_here})
+        case contents.Scan() if world.bytes_here is None:
+            yield "nothing to look through", world, failure("NotFound", "no bytes", gone=True)
+        case contents.Scan():
+            whole = Ok({"tally": asdict(contents.Tally(SIZE, SIZE))})
+            yield "a look through the bytes", world._replace(known=True), whole
         case Sleep(until) if until <= world.now:
             yield "wake", world, DONE
         case Alarm():
@@ -268,6 +284,10 @@ def mischief(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
         if budget.false_hints and not rules.outsiders_are_kept_out and path[0] == "entry":
             later = hear(world, rules, path, entry.Put(world.now, SIZE))
             yield "an outsider says put", spend(later, false_hints=budget.false_hints - 1)
+    if budget.late_audits:
+        later = ask(world, rules, contents.Describe(MULTIHASH))
+        if later is not None:
+            yield "a late audit", spend(later, late_audits=budget.late_audits - 1)
     if not rules.one_commit:
         for planned, progress in world.plans:
             if progress.plan.pipelines and not progress.receipts:
@@ -365,7 +385,7 @@ def key(world: World) -> bytes:
     answers = sorted((a.planned.data, a.task, repr(a.receipt)) for a in world.answers)
     rest = (
         *(world.now, world.bytes_here, sorted(world.urls), answers, world.taken, world.budget),
-        world.claimed,
+        *(world.claimed, world.known),
     )
     return msgspec.msgpack.encode((heads, plans, rest), enc_hook=lambda link: link.data)
 

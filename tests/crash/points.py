@@ -224,8 +224,8 @@ def main(point: str, passages: int) -> None:
     setattr(sqlite_file, "WAL_PAGES", LOG_PAGES)  # noqa: B010 - it is a constant
     real = installation.actors
 
-    def with_a_hesitant_one(*given: Any) -> Actors:
-        living = real(*given)
+    def with_a_hesitant_one(*given: Any, **named: Any) -> Actors:
+        living = real(*given, **named)
         return {**living, "s3/delete": Hesitant(living["s3/delete"])}
 
     installation.actors = with_a_hesitant_one

@@ -15,7 +15,8 @@ from crash.mortal import PATIENCE, Mortal, ending
 from support.client import Car, Inside, Space, random_car, talking_to
 from support.eventually import eventually
 from support.service import Service
-from taijitu.ipld.cid import CAR, link_to, multihash
+from taijitu.ipld.car import encode as encode_car
+from taijitu.ipld.cid import CAR, RAW, link_to, multihash
 from taijitu.server.installation import actors
 from taijitu.storage.memory import MemoryStorage
 from taijitu.wire.sharded_index import Shard, Slice, encode
@@ -128,7 +129,7 @@ async def test_an_index_is_known_after_a_restart_although_whoever_looked_died(
         asked = alice.ask("space/index/add", {"index": index.link})
         await cut_off(client.send(asked))
         await mortal.wait_for_its_death("index/examine")
-        assert opened(mortal) == {"index/examine"}
+        assert opened(mortal) >= {"index/examine"}
         found = "SELECT start, length FROM slice"
         assert Inside(mortal.data).rows(found) == []
 
@@ -136,6 +137,28 @@ async def test_an_index_is_known_after_a_restart_although_whoever_looked_died(
         await carried_out(mortal, "index/examine")
         assert Inside(mortal.data).rows(found) == [(10, 10)]
         assert (await client.send(asked)).out == {"ok": {}}
+
+
+async def test_a_car_is_looked_through_after_a_restart_although_whoever_looked_died(
+    mortal: Mortal,
+) -> None:
+    """The client was told that its bytes are stored, and nobody asks for them again."""
+    await mortal.start_dying_at("contents/scan")
+    async with talking_to(mortal) as client:
+        alice, block = client.space("alice"), b"a block"
+        data = encode_car([], [(link_to(block, RAW), block)])
+        car = Car(link_to(data, CAR), data)
+        added = (await alice.add(car))["ok"]
+        await cut_off(client.put(added, car.data))
+        await mortal.wait_for_its_death("contents/scan")
+        assert opened(mortal) == {"contents/scan"}
+        found = "SELECT start, length FROM slice"
+        assert Inside(mortal.data).rows(found) == []
+
+        mortal.start()
+        await carried_out(mortal, "contents/scan")
+        assert Inside(mortal.data).rows(found) == [(len(data) - len(block), len(block))]
+        assert await alice.place(car) == "Stored"
 
 
 async def test_an_operator_is_told_after_a_restart_although_the_alarm_died(
@@ -161,7 +184,7 @@ async def test_an_operator_is_told_after_a_restart_although_the_alarm_died(
 
 def test_every_ability_that_an_actor_has_is_killed_here() -> None:
     killed = {"s3/stat", "s3/presign", "s3/put", "s3/delete"}
-    killed |= {"task/sleep", "operator/alarm", "index/examine"}
+    killed |= {"task/sleep", "operator/alarm", "index/examine", "contents/scan"}
     unused = object()
     all_of_them = set(actors(unused, unused, unused, unused, MemoryStorage()))  # type: ignore[arg-type]
     # Nobody can ask for a login yet, and so no letter is ever to be sent.

@@ -13,11 +13,13 @@ from urllib.parse import parse_qs, unquote
 
 from taijitu.ipld.cid import InvalidLink, Link
 from taijitu.kernel.record import Record
+from taijitu.unixfs import span
+from taijitu.unixfs.dag import Scope
+from taijitu.unixfs.failures import BadSpan
+from taijitu.unixfs.span import Span
 
 Form: TypeAlias = Literal["page", "raw", "car", "dag-json", "dag-cbor", "json", "cbor"]
 """`page`: what it is, for people and programs that know nothing of links."""
-
-Scope: TypeAlias = Literal["block", "entity", "all"]
 
 CAR_TYPE: Final = "application/vnd.ipld.car"
 
@@ -46,8 +48,6 @@ SEGMENTS_MAX: Final = 1_000
 FILE_NAME_MAX: Final = 255
 """Bytes of the name of a file that is downloaded."""
 
-ENTITY_BYTES: Final = re.compile(r"(-?\d{1,18}):(-?\d{1,18}|\*)")
-
 DOTS: Final = (".", "..")
 
 
@@ -62,18 +62,10 @@ class NotUnderstood(Exception):
         self.status: Literal[400, 406] = status
 
 
-class Span(NamedTuple):
-    """Bytes of a file, as `entity-bytes` says it: from `start` to `last`, both counted from the
-    end where they are negative; to its end where `last` is `None`."""
-
-    start: int
-    last: int | None
-
-
 class Wish(Record):
     """How a CAR is wanted. `dups`: a block that occurs twice is sent twice."""
 
-    scope: Scope = "all"
+    scope: Scope = Scope.ALL
     span: Span | None = None
     dups: bool = False
 
@@ -208,29 +200,31 @@ def wish_in(fields: Fields, parameters: Mapping[str, str]) -> Wish:
         raise NotUnderstood(f"The order of a CAR is dfs or unk, not {quoted(order)}.")
     if (dups := value("dups", "n")) not in ("y", "n"):
         raise NotUnderstood(f"dups is y or n, not {quoted(dups)}.")
-    span = span_in(fields.one("entity-bytes"))
+    bounds = span_in(fields.one("entity-bytes"))
     scope = fields.one("dag-scope")
     if scope is None:
-        scope = "all" if span is None else "entity"
-    if scope not in ("block", "entity", "all"):
+        scope = Scope.ALL if bounds is None else Scope.ENTITY
+    if scope not in [*Scope]:
         raise NotUnderstood(f"dag-scope is block, entity or all, not {quoted(scope)}.")
-    if span is not None and scope != "entity":
+    if bounds is not None and scope != Scope.ENTITY:
         raise NotUnderstood(f"entity-bytes goes with dag-scope=entity, not with {scope}.")
-    return Wish(scope, span, dups == "y")
+    return Wish(Scope(scope), bounds, dups == "y")
 
 
 def span_in(text: str | None) -> Span | None:
+    """The bytes of a file that are wanted."""
     if text is None:
         return None
-    match = ENTITY_BYTES.fullmatch(text)
-    if match is None:
+    try:
+        found = span.parse(text)
+    except BadSpan:
         raise NotUnderstood(
             f"entity-bytes is from:to, as 0:1023, 1024:* or -1024:*, not {quoted(text)}."
-        )
-    start, last = int(match[1]), None if match[2] == "*" else int(match[2])
-    if last is not None and (start < 0) == (last < 0) and last < start:
+        ) from None
+    first, last = found
+    if last is not None and (first < 0) == (last < 0) and last < first:
         raise NotUnderstood(f"entity-bytes ends before it begins: {quoted(text)}.")
-    return Span(start, last)
+    return found
 
 
 def file_name_in(fields: Fields) -> str | None:

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taijitu.gateway.asked import SEGMENTS_MAX, Asked, NotUnderstood, Span, Wish, accepted, asked
+from taijitu.gateway.asked import SEGMENTS_MAX, Asked, NotUnderstood, Wish, accepted, asked
 from taijitu.ipld.cid import Link
+from taijitu.unixfs.dag import Scope
+from taijitu.unixfs.span import Span
 
 CID = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
 V0 = "QmbWqxBEKC3P8tqsKc98xmWNzrzDtRLMiMPL8wBuTGsMnR"
@@ -132,18 +134,18 @@ def test_a_form_that_is_not_to_be_had_is_refused(
 
 
 def test_a_car_holds_all_below_each_block_once_unless_it_is_wanted_otherwise() -> None:
-    assert wish("format=car") == Wish("all", None, False)
-    assert wish("format=car&dag-scope=block") == Wish("block")
-    assert wish("format=car&dag-scope=entity&dups=y") == Wish("entity", None, True)
-    assert wish("format=car&car-dups=y&car-order=unk&car-version=1") == Wish("all", None, True)
+    assert wish("format=car") == Wish(Scope.ALL, None, False)
+    assert wish("format=car&dag-scope=block") == Wish(Scope.BLOCK)
+    assert wish("format=car&dag-scope=entity&dups=y") == Wish(Scope.ENTITY, None, True)
+    assert wish("format=car&car-dups=y&car-order=unk&car-version=1") == Wish(Scope.ALL, None, True)
     assert wish("format=car&order=dfs") == Wish()
 
 
 def test_what_stands_behind_the_type_counts_unless_the_query_says_otherwise() -> None:
     accept = 'application/vnd.ipld.car; version=1; order="dfs"; dups=y'
-    assert wish("", accept) == Wish("all", None, True)
-    assert wish("format=car", accept) == Wish("all", None, True)
-    assert wish("format=car", f"image/png, {accept}") == Wish("all", None, True)
+    assert wish("", accept) == Wish(Scope.ALL, None, True)
+    assert wish("format=car", accept) == Wish(Scope.ALL, None, True)
+    assert wish("format=car", f"image/png, {accept}") == Wish(Scope.ALL, None, True)
     assert wish("dups=n", accept) == Wish()
     assert wish("car-dups=n", accept) == Wish()
 
@@ -162,8 +164,8 @@ def test_what_stands_behind_the_type_counts_unless_the_query_says_otherwise() ->
     ],
 )
 def test_bytes_of_an_entity_are_from_and_to(text: str, span: Span) -> None:
-    assert wish(f"format=car&entity-bytes={text}") == Wish("entity", span)
-    assert wish(f"format=car&dag-scope=entity&entity-bytes={text}") == Wish("entity", span)
+    assert wish(f"format=car&entity-bytes={text}") == Wish(Scope.ENTITY, span)
+    assert wish(f"format=car&dag-scope=entity&entity-bytes={text}") == Wish(Scope.ENTITY, span)
 
 
 @pytest.mark.parametrize(

@@ -63,9 +63,9 @@ class Indexing(Serving):
         bucket.read = counted  # type: ignore[method-assign]
 
     async def hold(self, *objects: bytes, owner: str = space.did) -> None:
-        """Let a space store things."""
+        """Let a space store things, through the door of those who bring indexes."""
         for data in objects:
-            await self.world.add(owner, data)
+            await self.world.add(owner, data, face="blob")
             await self.world.upload(data)
 
     async def held(self, index: bytes) -> Link:
@@ -361,7 +361,7 @@ async def test_with_the_bytes_goes_what_was_known_of_them(serving: Indexing) -> 
     await serving.hold(BYTES, INDEX)
     await serving.ok("space/index/add", index=link(INDEX))
 
-    await serving.world.remove(space.did, BYTES)
+    await serving.world.remove(space.did, BYTES, face="blob")
     await serving.world.pass_time(200_000)
     assert multihash(BYTES) not in serving.world.bucket.stored
     assert await serving.slices(PIECES[0]) == []

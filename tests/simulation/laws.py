@@ -9,7 +9,7 @@ from taijitu.engine.storage import TaskRow
 from taijitu.ipld.multibase import decode
 from taijitu.kernel.effect import Path
 from taijitu.kernel.machine import State
-from taijitu.machines import MACHINES, allocation, blob, entry, ledger
+from taijitu.machines import MACHINES, allocation, blob, contents, entry, ledger
 from taijitu.machines.ledger import Blocked, Provisioned
 from taijitu.storage.memory import MemoryStorage
 
@@ -110,9 +110,12 @@ def each_blob_counts_its_allocations(now: Snapshot) -> None:
 def whatever_is_not_at_rest_waits_for_something(now: Snapshot) -> None:
     waiting = {tuple(task.path.split("/")) for task in now.tasks}
     for path, state in now.cells.items():
-        if not isinstance(state, (entry.Active, entry.Receiving, blob.Sweeping)):
+        if not isinstance(state, RESTLESS):
             continue
         assert path in waiting, ("stuck", path, state)
+
+
+RESTLESS = (entry.Active, entry.Receiving, blob.Sweeping, contents.Reading)
 
 
 async def lists_are_what_the_states_say(now: Snapshot, storage: MemoryStorage) -> None:
@@ -139,3 +142,26 @@ async def all_is_at_rest(storage: MemoryStorage, bucket: MemoryBucket) -> None:
             stored.add(decode(multihash))
     assert set(bucket.stored) == stored, "bytes that nobody has stored, or stored without bytes"
     assert all(isinstance(state, blob.Kept) for state in now.of_machine("blob").values())
+    await what_lies_in_cars_is_known(now, storage, bucket)
+
+
+async def what_lies_in_cars_is_known(
+    now: Snapshot, storage: MemoryStorage, bucket: MemoryBucket
+) -> None:
+    """Of those that came alone; and of bytes that are not here, nobody believes to know it."""
+    for (_, _, multihash), state in now.of_machine("entry").items():
+        if isinstance(state, entry.Stored) and entry.came_alone(state.faces):
+            known = now.cells[contents.contents_at(multihash)]
+            assert isinstance(known, (contents.Read, contents.Refused)), known
+    for (_, multihash), state in now.of_machine("contents").items():
+        data = bucket.stored.get(decode(multihash))
+        match state:
+            case contents.Read(blocks):
+                assert data is not None
+                rows = await storage.slices_in(decode(multihash), limit=PAGE)
+                assert len(rows) == blocks == 1
+                assert data[rows[0].offset :] == data[-rows[0].length :] != b""
+            case contents.Refused():
+                assert data is not None
+            case _:
+                assert isinstance(state, contents.Unread)

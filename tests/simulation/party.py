@@ -16,6 +16,7 @@ from simulation.unsure import Life, SlowStorage, UnsureActor
 from taijitu.actors.audit import Audit
 from taijitu.engine.cell import Path
 from taijitu.engine.engine import Concluded
+from taijitu.ipld import car
 from taijitu.ipld.cid import Link, link_to, multihash
 from taijitu.kernel.effect import Message
 from taijitu.kernel.failures import Fault
@@ -29,9 +30,10 @@ from taijitu.testing.clock import VirtualClock
 from taijitu.testing.world import SimulatedWorld, name_of, simulated_bucket
 
 SPACES = ("did:key:alice", "did:key:bob", "did:key:mallory")
-THINGS = tuple(f"{number} ".encode() * size for number, size in enumerate((5, 9, 14, 20)))
-"""Few, so that people meet over them."""
-CAPACITIES = (30, 100, 1_000)
+BLOCKS = tuple(f"{number} ".encode() * size for number, size in enumerate((5, 9, 14, 20)))
+THINGS = (BLOCKS[0], *(car.encode([], [(link_to(each), each)]) for each in BLOCKS[1:]))
+"""Few, so that people meet over them: some bytes, and three CARs."""
+CAPACITIES = (100, 250, 1_000)
 """Bytes: not everything has room."""
 FACES: tuple[FaceName, ...] = ("store", "blob")
 PAUSES_MS = (1, 100, 5_000, 20_000, 31_000, 61_000, 95_000)

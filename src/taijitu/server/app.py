@@ -14,6 +14,7 @@ from taijitu.server import about, logs
 from taijitu.server.downloads import SIGNATURE, Downloads
 from taijitu.server.http import (
     Answer,
+    BrokenOff,
     Disconnected,
     HttpAnswer,
     Receive,
@@ -41,6 +42,7 @@ from taijitu.server.refusals import refusal
 from taijitu.server.uploads import Uploads
 
 RECEIPT: Final = "/receipt/"
+CONTENT: Final = "/ipfs/"
 TESTING: Final = "/testing/"
 REFUSED: Final = 400
 """The status from which on an answer is a refusal."""
@@ -75,6 +77,9 @@ class Doors(Record):
 
     uploads: Uploads
     downloads: Downloads
+    gateway: Handler | None = None
+    """Content by CID and path, where it is given out."""
+
     testing: Handler | None = None
     """What only tests may ask, where they may."""
 
@@ -114,6 +119,7 @@ class App:
             "/metrics": Route("metrics", both(self.metrics)),
         }
         self.receipts = Route("receipt", both(self.receipt))
+        self.content = Route("gateway", both(doors.gateway or closed))
         self.testing = Route("testing", both(doors.testing)) if doors.testing else None
         self.objects = Route("object", {"PUT": doors.uploads.put} | both(doors.downloads.get))
 
@@ -138,6 +144,8 @@ class App:
             sent = await reply(request, answer, CORS | {"x-request-id": request.id}, send)
         except Disconnected:
             log.info("client went away", request=request.id, path=request.path)
+        except BrokenOff as why:
+            log.warning("broken off", request=request.id, path=request.path, why=str(why))
         except TimeoutError:
             log.info("client took no more", request=request.id, path=request.path)
             raise
@@ -170,6 +178,8 @@ class App:
         place = self.places.get(path)
         if place is not None:
             return place
+        if path.startswith(CONTENT):
+            return self.content
         if self.testing is not None and path.startswith(TESTING):
             return self.testing
         return self.receipts if path.startswith(RECEIPT) else self.objects
@@ -255,6 +265,11 @@ class App:
 def both(handler: Handler) -> dict[str, Handler]:
     """A handler for `GET` and, without the body, for `HEAD`."""
     return {"GET": handler, "HEAD": handler}
+
+
+async def closed(_request: Request) -> HttpAnswer:
+    """The answer of a gateway that is off."""
+    return sentence(404, "This service gives nothing out by CID and path: its gateway is off.")
 
 
 def elsewhere(route: Route, request: Request) -> HttpAnswer:

@@ -34,11 +34,12 @@ class HttpAnswer(Record):
 
 
 class Stream(Record):
-    """An answer whose body is too long to hold: `length` bytes, in `chunks`."""
+    """An answer whose body is too long to hold: `length` bytes (`None`: nobody knows before it has
+    ended), in `chunks`."""
 
     status: int
     headers: dict[str, str]
-    length: int
+    length: int | None
     chunks: AsyncGenerator[bytes, None]
 
 
@@ -57,6 +58,10 @@ class Disconnected(Exception):
     """The client went away before it had sent everything. Nobody waits for an answer."""
 
 
+class BrokenOff(Exception):
+    """An answer cannot go on. The connection ends, so that nobody takes what came for the whole."""
+
+
 def sentence(status: int, text: str, headers: dict[str, str] | None = None) -> HttpAnswer:
     """An answer that is one line of text."""
     return HttpAnswer(status, {"content-type": TEXT} | (headers or {}), f"{text}\n".encode())
@@ -65,13 +70,16 @@ def sentence(status: int, text: str, headers: dict[str, str] | None = None) -> H
 class Request:
     """One request: who asks for what, and the body as it comes."""
 
-    __slots__ = ("headers", "id", "method", "path", "query", "raw_path", "receive", "received")
+    __slots__ = (
+        *("client", "headers", "id", "method", "path", "query", "raw_path", "receive", "received"),
+    )
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.id = f"{PROCESS}-{next(REQUESTS)}"
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.raw_path: str = (scope.get("raw_path") or self.path.encode()).decode("latin-1")
+        self.client: str = (scope.get("client") or ("",))[0]
         self.query: str = scope["query_string"].decode("latin-1")
         self.headers = joined(scope["headers"])
         self.receive = receive
@@ -141,7 +149,7 @@ async def reply(request: Request, answer: Answer, extra: dict[str, str], send: S
     head = request.method == "HEAD"
     length = answer.length if isinstance(answer, Stream) else len(answer.body)
     headers = answer.headers | extra
-    if answer.status not in (204, 304):
+    if answer.status not in (204, 304) and length is not None:
         headers.setdefault("content-length", str(length))
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     start = {"type": "http.response.start", "status": answer.status, "headers": pairs}

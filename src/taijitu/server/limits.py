@@ -28,6 +28,18 @@ UPLOADS_OF_ONE_MAX: Final = 4
 DOWNLOADS_MAX: Final = 512
 """`GET`s of stored bytes under way at once."""
 
+GATEWAY_MAX: Final = 128
+"""Requests to the gateway under way at once. Each holds up to three blocks of up to 2 MiB."""
+
+GATEWAY_OF_ONE_MAX: Final = 32
+"""Those of one address; addresses of private networks, from which proxies ask, are not counted."""
+
+GATEWAY_BURST: Final = 2_000
+"""Requests to the gateway from one address that are answered at once, after a pause …"""
+
+GATEWAY_PAUSE: Final = 5
+"""… and then one every so many milliseconds."""
+
 SILENCE_MAX: Final = 60.0
 """Seconds that a peer in the middle of a transfer may neither give nor take a byte."""
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from taijitu.engine.engine import Engine
+from taijitu.gateway.blocks import Blocks
+from taijitu.gateway.denials import name_of
 from taijitu.kernel.failures import Fault
 from taijitu.machines.ledger import ledger_at
 from taijitu.server import listen
@@ -12,8 +14,10 @@ from taijitu.server.admin import Admin, AdminDoor
 from taijitu.server.app import App, Doors
 from taijitu.server.config import Config
 from taijitu.server.downloads import Downloads
+from taijitu.server.gateway import Gateway
 from taijitu.server.installation import Installation, opened
 from taijitu.server.listen import Door
+from taijitu.server.logs import log
 from taijitu.server.meter import Meter
 from taijitu.server.rpc import Rpc, about
 from taijitu.server.testing import Questions
@@ -89,9 +93,20 @@ def application(installation: Installation, meter: Meter) -> App:
         trouble=lambda: trouble(installation.engine),
         uploads=Uploads(bucket, presigner, installation.hint, installation.clock.now),
         downloads=Downloads(bucket, presigner, config.read, installation.clock.now),
+        gateway=gateway(installation).get if config.gateway == "public" else None,
         testing=questions and questions.answer,
     )
     return App(about(installation), doors, meter)
+
+
+def gateway(installation: Installation) -> Gateway:
+    storage, bucket = installation.engine.storage, installation.bucket
+    return Gateway(Blocks(storage, bucket, installation.denials, rotten), installation.clock.now)
+
+
+def rotten(shard: bytes, multihash: bytes) -> None:
+    """Stored bytes are no longer what they were."""
+    log.error("ROTTEN BYTES", object=name_of(shard), block=name_of(multihash))
 
 
 async def trouble(engine: Engine) -> str | None:

@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 
 from fuzz import inputs
 from support import vectors
+from taijitu.actors.sections import KNOWN, NoCar, Sections
 from taijitu.buckets.names import named_by, path_of
 from taijitu.ipld import car, dagcbor, multibase, varint
-from taijitu.ipld.cid import RAW, InvalidLink, Link, link_to
+from taijitu.ipld.cid import IDENTITY, RAW, InvalidLink, Link, link_to, link_with
+from taijitu.machines.contents import Tally
 from taijitu.protocols import execution
 from taijitu.protocols.capabilities import ALL
 from taijitu.protocols.entries import position_in
@@ -79,6 +81,40 @@ def car_file(data: bytes, _: int) -> None:
         return
     again = car.decode(car.encode(archive.roots, archive.blocks.items()))
     assert (again.roots, again.blocks) == (archive.roots, archive.blocks)
+
+
+def car_in_pieces(data: bytes, _: int) -> None:
+    """The same is found however the bytes come, it is what its links say, and all that is in an
+    archive that can be read is found."""
+    found, flaw = looked_through(data, max(1, len(data)))
+    for piece in (1, 13):
+        again, other = looked_through(data, piece)
+        assert (again, other is None) == (found, flaw is None)
+    for each in found:
+        assert made(data, each) == each.multihash
+    with suppress(car.CarError):
+        blocks = car.decode(data).blocks
+        assert flaw is None
+        names = {link.multihash for link in blocks if link.hash_code != IDENTITY}
+        assert names == {each.multihash for each in found}
+
+
+def made(data: bytes, each: Slice) -> bytes:
+    """The multihash that the bytes of a slice have."""
+    by = KNOWN[link_with(each.multihash).hash_code]
+    return by.prefix + by.new(data[each.offset : each.offset + each.length]).digest()
+
+
+def looked_through(data: bytes, piece: int) -> tuple[list[Slice], NoCar | None]:
+    try:
+        looked = Sections(len(data), Tally())
+    except NoCar as why:
+        return [], why
+    found: list[Slice] = []
+    while not looked.is_over:
+        assert looked.wants < looked.end, "nothing is left to come"
+        found += looked.feed(data[looked.wants : min(looked.wants + piece, looked.end)])
+    return found, looked.flaw
 
 
 def link_bytes(data: bytes, _: int) -> None:
@@ -407,6 +443,7 @@ INDEX: Final = sharded_index.encode(
 TARGETS: Final = (
     Target("DAG-CBOR", inputs.values(), dag_cbor, 2),
     Target("CAR", inputs.archives(), car_file, 2),
+    Target("CAR, as it comes", inputs.archives(), car_in_pieces),
     Target("index", [INDEX], content_index, 0.5),
     Target("link", LINKS, link_bytes, 0.5),
     Target("link as text", [str(Link(each)).encode() for each in LINKS], link_text, 0.5),

@@ -7,7 +7,7 @@ from crash.workload import Diary, Known
 from support.client import Client, Inside, Space
 from support.eventually import eventually
 from support.service import Service
-from taijitu.ipld.cid import Link
+from taijitu.ipld.cid import Link, multihash
 
 OVER = ("Absent", "Expired")
 """Where an entry that is not stored has to have come in the end."""
@@ -54,6 +54,14 @@ class Auditor:
         for car in {known.car for known in self.diary.known}:
             wanted = car.data if car.link in kept else None
             assert await self.client.fetch(car.link) == wanted
+
+    def the_block_of_every_car_is_found(self) -> None:
+        rows = self.inside.rows("SELECT shard, multihash, start, length FROM slice")
+        lies = {shard: place for shard, *place in rows}
+        for car in {known.car for known in self.diary.known if known.stored}:
+            name, start, length = lies[car.link.multihash]
+            assert start + length == car.size
+            assert multihash(car.data[start:]) == name
 
     async def every_receipt_holds(self) -> None:
         """Asked again, each invocation gets the receipt it got, byte for byte."""

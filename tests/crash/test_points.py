@@ -106,5 +106,6 @@ async def audit(service: Mortal, crowd: Crowd) -> None:
     await auditor.every_place_is_as_was_told()
     await auditor.every_total_is_the_sum_of_its_entries(crowd.spaces)
     await auditor.every_byte_is_where_it_should_be_and_no_other()
+    auditor.the_block_of_every_car_is_found()
     await auditor.every_receipt_holds()
     auditor.nothing_went_wrong_inside()

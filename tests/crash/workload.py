@@ -5,6 +5,7 @@ So in the end it knows for every CAR what it was told, and that is what has to b
 """
 
 import asyncio
+import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,9 @@ from typing import Literal, TypeVar
 
 import aiohttp
 
-from support.client import Car, Client, Space, random_car
+from support.client import Car, Client, Space
+from taijitu.ipld.car import encode
+from taijitu.ipld.cid import CAR, RAW, link_to
 from taijitu.ucan.delegation import Delegation
 
 Phase = Literal["idle", "add", "between", "put", "remove"]
@@ -58,6 +61,13 @@ class Diary:
         return sum(phase in phases for phases in self.kills)
 
 
+def car_with_one_block(size: int) -> Car:
+    """Of so many bytes that nobody has stored before."""
+    block = os.urandom(size)
+    data = encode([], [(link_to(block, RAW), block)])
+    return Car(link_to(data, CAR), data)
+
+
 class Crowd:
     """Several clients, each busy with CARs of its own in spaces that they share."""
 
@@ -101,7 +111,7 @@ class Member:
         lives = (self.stores, self.stores, self.removes, self.shares, self.abandons, self.regrets)
         while not self.crowd.over:
             space, other = self.chance.sample(self.crowd.spaces, 2)
-            car = random_car(self.chance.randint(1, SIZE_MAX))
+            car = car_with_one_block(self.chance.randint(1, SIZE_MAX))
             await self.chance.choice(lives)(Known(space, car), other)
             self.at("idle")
 

@@ -21,6 +21,7 @@ from taijitu.buckets.disk import DiskBucket
 from taijitu.buckets.files import Incoming
 from taijitu.engine.actor import Actor, Actors, Assignment
 from taijitu.engine.dispatch import Dispatcher
+from taijitu.engine.engine import Engine
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.receipt import Receipt
 from taijitu.server import config, installation
@@ -42,6 +43,7 @@ STEPS: Final = (
     "open_tasks",
     "defer_task",
     "add_receipts",
+    "add_slices",
 )
 """The statements of a commit, by their names in `queries.sql`."""
 
@@ -64,6 +66,7 @@ UPLOAD: Final = (
     "name durable",
     "temporary name gone",
     "before hint",
+    "facts written",
 )
 DELETE: Final = ("bytes renamed", "rename durable", "bytes gone")
 POINTS: Final = COMMIT + UPLOAD + DELETE
@@ -193,6 +196,7 @@ def watch_bytes(passes: Callable[[str], None]) -> None:
     after(Path, "hardlink_to", lambda: passes("bytes named"))
     after(Incoming, "publish", lambda: passes("temporary name gone"))
     before(Dispatcher, "hint", lambda: passes("before hint"))
+    after(Engine, "note", lambda: passes("facts written"))
 
     before(DiskBucket, "remove", removing)
     after(Path, "replace", renamed)

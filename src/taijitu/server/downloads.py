@@ -4,7 +4,7 @@ An object never changes, so answers may be kept for ever by whoever got them.
 """
 
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Final
 
@@ -26,16 +26,27 @@ SIGNATURE: Final = "x-amz-"
 """A query that holds it claims to be signed, and is held to that."""
 
 
+async def nothing_is(_multihash: bytes) -> bool:
+    """Nobody objects."""
+    return False
+
+
 class Downloads:
-    """The door through which bytes go out."""
+    """The door through which bytes go out. `is_denied` tells those that the operator keeps in."""
 
     def __init__(
-        self, bucket: Bucket, urls: Presigner, reading: Reading, now_ms: Callable[[], int]
+        self,
+        bucket: Bucket,
+        urls: Presigner,
+        reading: Reading,
+        now_ms: Callable[[], int],
+        is_denied: Callable[[bytes], Awaitable[object]] = nothing_is,
     ) -> None:
         self.bucket = bucket
         self.urls = urls
         self.reading: Reading = reading
         self.now_ms = now_ms
+        self.is_denied = is_denied
         self.slots = Slots(DOWNLOADS_MAX)
 
     async def get(self, request: Request) -> Answer:
@@ -46,6 +57,8 @@ class Downloads:
         denied = self.denied(request)
         if denied:
             return denied
+        if await self.is_denied(multihash):
+            return sentence(410, "This object is blocked here.", {"cache-control": "no-store"})
         size = await self.bucket.stat(multihash)
         if size is None:
             return absent()

@@ -92,7 +92,9 @@ def application(installation: Installation, meter: Meter) -> App:
         receipt=rpc.receipt,
         trouble=lambda: trouble(installation.engine),
         uploads=Uploads(bucket, presigner, installation.hint, installation.clock.now),
-        downloads=Downloads(bucket, presigner, config.read, installation.clock.now),
+        downloads=Downloads(
+            bucket, presigner, config.read, installation.clock.now, installation.denials.find
+        ),
         gateway=gateway(installation).get if config.gateway == "public" else None,
         testing=questions and questions.answer,
     )

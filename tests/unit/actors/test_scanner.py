@@ -5,10 +5,12 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from support.eventually import eventually
 from taijitu.actors import scanner
 from taijitu.actors.audit import Audit
+from taijitu.cli.waiting import told
 from taijitu.engine.actor import Assignment
 from taijitu.engine.storage import SliceRow
 from taijitu.ipld.cid import multihash
@@ -17,6 +19,7 @@ from taijitu.kernel.machine import State
 from taijitu.kernel.receipt import Ok, Receipt, failure
 from taijitu.machines import contents, entry
 from taijitu.machines.contents import Read, Reading, Refused, Scan, Tally, Unread, contents_at
+from taijitu.server.waiting import waiting
 from taijitu.testing.world import SimulatedWorld, name_of
 from unit.actors.cars import BLOCKS, car_of, places, raw
 from unit.ucan.people import alice, bob
@@ -208,6 +211,29 @@ async def test_a_fault_is_tried_again(world: Scanning, monkeypatch: pytest.Monke
     await world.pass_time(200_000)
     assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
     assert world.bucket.stat == stat
+
+
+async def test_whoever_asks_what_is_not_at_rest_is_told(world: Scanning) -> None:
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def slowly(assignment: Assignment) -> Receipt | None:
+        begun.set()
+        await over.wait()
+        return await world.counted(assignment)
+
+    world.scanner.run = slowly
+    await world.add(alice.did, CAR)
+    await world.upload(CAR)
+    await begun.wait()
+
+    found = await waiting(world.engine, world.dispatcher, 10)
+
+    (task,) = found.told
+    assert (task.cell, task.state) == (contents_at(name_of(CAR)), "Reading")
+    assert (task.ability, task.condition) == ("contents/scan", "running")
+    assert "waits for a look through the blocks of the CAR" in told(to_builtins(found), task.since)
+    over.set()
+    await world.comes_to(Read)
 
 
 async def test_a_car_that_ends_before_it_should_is_a_fault(world: Scanning) -> None:

@@ -39,8 +39,10 @@ def pieces(file: File, start: int = 0, stop: int | None = None) -> Stream[Piece 
     What is beyond the end of the file is left out. Raises `InvalidUnixFS` for a part that is no
     file or of another size, and `OverLimit`.
     """
-    stop = file.size if stop is None else min(stop, file.size)
-    if file.content and start < stop:
+    start, stop = max(start, 0), file.size if stop is None else min(stop, file.size)
+    if start >= stop:
+        return
+    if start < len(file.content):
         yield memoryview(file.content)[start:stop]
     levels, open_parts = [(file, parts_in(file, 0, start, stop))], len(file.parts)
     while levels:

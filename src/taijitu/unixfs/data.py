@@ -128,7 +128,7 @@ def _decode(data: bytes) -> Data:
                 numbers[field] = value
             else:
                 texts[field] = value
-        elif field == _BLOCKSIZES and isinstance(value, bytes):
+        elif field == _BLOCKSIZES and kind == _BYTES and isinstance(value, bytes):
             sizes += _packed(value)
         elif field <= _MTIME:
             raise InvalidUnixFS(f"not UnixFS: field {field} is of the wrong type")

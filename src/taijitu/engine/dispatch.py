@@ -77,6 +77,8 @@ class Dispatcher:
         self.woken: TaskKey | None = None
         """The last of those that sleep that was woken."""
         self.running: dict[TaskKey, asyncio.Task[None]] = {}
+        self.about: dict[str, set[TaskKey]] = {}
+        """Those under way that a hint may name, by what it would name."""
         self.lanes: Counter[str] = Counter()
         """How many tasks are under way, by ability."""
         self.hinted: set[TaskKey] = set()
@@ -101,13 +103,9 @@ class Dispatcher:
         """Something may have happened to `about`: look at once, and come back when looked."""
         now = self.engine.now()
         rows = await self.engine.storage.claim(now, RUNNING_MAX, LEASE_MS, about)
-        under_way = {
-            key: task
-            for key, task in self.running.items()
-            if task.get_name() == about and not task.done()
-        }
+        under_way = [key for key in self.about.get(about, ()) if not self.running[key].done()]
         self.hinted.update(under_way)
-        looking = {*under_way.values(), *map(self._start, rows)}
+        looking = {*(self.running[key] for key in under_way), *map(self._start, rows)}
         if looking:
             await asyncio.wait(looking)
 
@@ -148,8 +146,10 @@ class Dispatcher:
         if under_way is not None and not under_way.done():
             self.hinted.add(row.key)
             return under_way
-        task = asyncio.get_running_loop().create_task(self._carry_out(row), name=row.about)
+        task = asyncio.get_running_loop().create_task(self._carry_out(row))
         self.running[row.key] = task
+        if row.about:
+            self.about.setdefault(row.about, set()).add(row.key)
         self.lanes[row.ability] += 1
         task.add_done_callback(lambda done: self._finished(row, done))
         return task
@@ -161,6 +161,13 @@ class Dispatcher:
         if self.running.get(row.key) is task:
             del self.running[row.key]
             self.hinted.discard(row.key)
+            self._forget(row)
+
+    def _forget(self, row: TaskRow) -> None:
+        if (keys := self.about.get(row.about)) is not None:
+            keys.discard(row.key)
+            if not keys:
+                del self.about[row.about]
 
     async def _carry_out(self, row: TaskRow) -> None:
         try:

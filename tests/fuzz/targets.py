@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from fuzz import inputs
+from fuzz import inputs, unixfs
 from support import vectors
 from taijitu.actors.sections import KNOWN, NoCar, Sections
 from taijitu.buckets.names import named_by, path_of
@@ -445,6 +445,11 @@ TARGETS: Final = (
     Target("CAR", inputs.archives(), car_file, 2),
     Target("CAR, as it comes", inputs.archives(), car_in_pieces),
     Target("index", [INDEX], content_index, 0.5),
+    Target("DAG-PB", unixfs.nodes(), unixfs.dag_pb),
+    Target("DAG-JSON", unixfs.TEXTS, unixfs.dag_json, 0.5),
+    Target("UnixFS message", unixfs.MESSAGES, unixfs.message, 0.5),
+    Target("UnixFS DAG", unixfs.nodes(), unixfs.dag),
+    Target("entity-bytes", unixfs.SPANS, unixfs.entity_bytes, 0.3),
     Target("link", LINKS, link_bytes, 0.5),
     Target("link as text", [str(Link(each)).encode() for each in LINKS], link_text, 0.5),
     Target("UCAN", inputs.ucans(), ucan, 2),

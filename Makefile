@@ -25,6 +25,7 @@ NODE := $(VENV)/.node
 NPM := $(INTEROP)/node_modules/.installed
 UPSTREAM := $(INTEROP)/upstream/node_modules/.installed
 CLIENTS := $(INTEROP)/clients/node_modules/.installed
+IPFS := $(INTEROP)/gateway/node_modules/.installed
 PEERS := .venv-peers
 PEERS_NPM := bench/peers/node_modules/.installed
 
@@ -50,10 +51,10 @@ serve: $(RUN) ## start the service on http://localhost:3000
 demo: $(RUN) ## watch one file go through the whole machine; leaves nothing behind
 	@$(BIN)/taijitu demo
 
-test: $(DEV) $(NPM) $(CLIENTS) ## run the tests (TESTS="tests/unit -k cid" runs some of them)
+test: $(DEV) $(NPM) $(CLIENTS) $(IPFS) ## run the tests (TESTS="tests/unit -k cid" runs some of them)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
-test-full: $(DEV) $(NPM) $(CLIENTS) $(UPSTREAM) ## run the tests that take minutes: larger explorations, more crashes
+test-full: $(DEV) $(NPM) $(CLIENTS) $(IPFS) $(UPSTREAM) ## run the tests that take minutes: larger explorations, more crashes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) -m full $(TESTS)
 
 soak: $(DEV) ## run the tests that take hours: a thousand kills, millions of inputs
@@ -121,7 +122,7 @@ $(NODE): requirements-node.lock $(DEV)
 		ln -sf $$wheel/lib/node_modules/npm/bin/npm-cli.js $(BIN)/npm; chmod +x $(BIN)/npm; fi; \
 	touch $@
 
-$(NPM) $(CLIENTS) $(UPSTREAM): %/node_modules/.installed: %/package-lock.json $(NODE)
+$(NPM) $(CLIENTS) $(IPFS) $(UPSTREAM): %/node_modules/.installed: %/package-lock.json $(NODE)
 	@export PATH="$$PATH:$(CURDIR)/$(BIN)"; \
 	if command -v npm >/dev/null; then \
 		echo "installing the JavaScript packages of $* ..."; \

@@ -43,7 +43,7 @@ tr:hover td { background: #8881 }
 .size, .cid { white-space: nowrap; color: var(--dim); font-size: .85em }
 .size { text-align: right; font-variant-numeric: tabular-nums }
 .cid a { color: inherit }
-footer, th { color: var(--dim); font-size: .85em }
+footer, th { color: var(--dim); font-size: .85em; overflow-wrap: anywhere }
 pre { padding: 1em; border: 1px solid var(--line); overflow-x: auto; overflow-wrap: anywhere;
   white-space: pre-wrap; font: .85em/1.5 ui-monospace, monospace }
 @media (max-width: 40em) { .cid { display: none } }

@@ -12,7 +12,9 @@ from taijitu.ipld import varint
 from taijitu.ipld.cid import InvalidLink, Link
 
 BLOCK_SIZE_MAX: Final = 4 * 1024 * 1024
-"""Bytes of a block that is read: some 80,000 links."""
+"""Bytes of a block that is read."""
+LINKS_MAX: Final = 100_000
+"""Links of a node that is read. With names and hashes of a common length that many do not fit."""
 
 _DATA: Final = 0x0A
 _LINK: Final = 0x12
@@ -67,7 +69,7 @@ def encode(node: PbNode) -> bytes:
 def decode(data: bytes) -> PbNode:
     """The node these bytes encode, its links in the order in which they stand.
 
-    Raises `DecodeError` for a block over the limit, unknown, repeated or disordered fields, links
+    Raises `DecodeError` for too many bytes or links, unknown, repeated or disordered fields, links
     on both sides of the data, a link without a hash or with one that is none, numbers longer than
     need be, and what ends early.
     """
@@ -109,6 +111,8 @@ def _node(data: bytes) -> PbNode:
             if closed:
                 raise DecodeError("not DAG-PB: links on both sides of the data")
             links.append(_link(data, begin, offset))
+            if len(links) > LINKS_MAX:
+                raise DecodeError(f"a DAG-PB node of more than {LINKS_MAX} links")
         elif field == _DATA:
             if content is not None:
                 raise DecodeError("not DAG-PB: data twice in a node")

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from taijitu.ipld import varint
+from taijitu.ipld.dagpb import LINKS_MAX
 from taijitu.unixfs.failures import InvalidUnixFS
 
 NANOSECONDS_MAX: Final = 999_999_999
@@ -132,6 +133,8 @@ def _decode(data: bytes) -> Data:
             sizes += _packed(value)
         elif field <= _MTIME:
             raise InvalidUnixFS(f"not UnixFS: field {field} is of the wrong type")
+    if len(sizes) > LINKS_MAX:
+        raise InvalidUnixFS(f"a file of more than {LINKS_MAX} parts")
     return _assembled(numbers, texts, sizes)
 
 

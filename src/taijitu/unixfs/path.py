@@ -18,6 +18,8 @@ SEGMENTS_MAX: Final = 1_024
 """Names in a path. File systems allow no more than twice that."""
 SYMLINKS_MAX: Final = 40
 """Symlinks on one path, as on Linux."""
+VALUE_SIZE_MAX: Final = 2 * 1024 * 1024
+"""Bytes of a DAG-CBOR or DAG-JSON block: a value in memory may be fifty times larger."""
 INDEX_DIGITS_MAX: Final = 9
 """Digits of an index into a list."""
 
@@ -146,10 +148,15 @@ _DECODERS: Final = {DAG_CBOR: dagcbor.decode, DAG_JSON: dagjson.decode}
 
 
 def value_of(link: Link, block: bytes) -> Any:
-    """The value in a DAG-CBOR or DAG-JSON block. Raises `InvalidUnixFS`, and `NotUnixFS`."""
+    """The value in a DAG-CBOR or DAG-JSON block.
+
+    Raises `InvalidUnixFS`, `OverLimit`, and `NotUnixFS` for another one.
+    """
     decode = _DECODERS.get(link.codec)
     if decode is None:
         raise NotUnixFS(f"no path leads into {link}: its codec is {link.codec:#x}")
+    if len(block) > VALUE_SIZE_MAX:
+        raise OverLimit(f"{link} is larger than {VALUE_SIZE_MAX} bytes")
     try:
         return decode(block)
     except dagcbor.DecodeError as error:

@@ -6,6 +6,7 @@ from taijitu.ipld import dagpb
 from taijitu.ipld.cid import DAG_PB, IDENTITY, RAW, Link, link_to, link_with
 from taijitu.ipld.dagpb import (
     BLOCK_SIZE_MAX,
+    LINKS_MAX,
     DecodeError,
     EncodeError,
     PbLink,
@@ -95,12 +96,20 @@ def test_data_may_come_first_and_links_in_any_order_because_both_exist() -> None
         (field(0x12, HASH + b"\x18" + b"\xff" * 9 + b"\x01"), "longer than 9"),
         (field(0x12, field(0x0A, b"\x01\x55\x12\x20short")), "announces 32"),
         (field(0x12, field(0x0A, b"")), "not a link"),
-        (bytes(BLOCK_SIZE_MAX + 1), "over the limit"),
     ],
 )
 def test_what_is_not_canonical_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(DecodeError, match=why):
         decode(data)
+
+
+def test_a_block_has_so_many_bytes_and_links_and_no_more() -> None:
+    with pytest.raises(DecodeError, match="over the limit"):
+        decode(bytes(BLOCK_SIZE_MAX + 1))
+    short = field(0x12, field(0x0A, IN_ITSELF.data[:2] + b"\0\0"))
+    assert len(decode(short * LINKS_MAX).links) == LINKS_MAX
+    with pytest.raises(DecodeError, match="more than 100000 links"):
+        decode(short * (LINKS_MAX + 1))
 
 
 def test_a_field_of_a_link_does_not_reach_into_the_next() -> None:

@@ -82,6 +82,13 @@ def test_what_is_malformed_is_refused(data: bytes, why: str) -> None:
         decode(data)
 
 
+@pytest.mark.parametrize("each", [True, False])
+def test_a_file_has_so_many_parts_and_no_more(each: bool) -> None:
+    sizes = b"\x20\x00" * 100_001 if each else b"\x22\xa1\x8d\x06" + bytes(100_001)
+    with pytest.raises(InvalidUnixFS, match="more than 100000 parts"):
+        decode(b"\x08\x02" + sizes)
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:

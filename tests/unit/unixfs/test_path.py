@@ -4,7 +4,7 @@ from support.walking import Store, found_at
 from taijitu.ipld import dagcbor, dagjson
 from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, DAG_PB, Link, link_to
 from taijitu.unixfs.failures import BadPath, InvalidUnixFS, NotFound, NotUnixFS, OverLimit
-from taijitu.unixfs.path import SEGMENTS_MAX, SYMLINKS_MAX, normal, resolve
+from taijitu.unixfs.path import SEGMENTS_MAX, SYMLINKS_MAX, VALUE_SIZE_MAX, normal, resolve
 from taijitu.unixfs.walk import run
 from unit.unixfs import hostile
 from unit.unixfs.hostile import directory, leaf, symlink
@@ -92,6 +92,13 @@ def test_a_block_that_nobody_can_look_into_is_told_as_such() -> None:
         store[link] = b"\xff"
         with pytest.raises(InvalidUnixFS, match=str(link)):
             found_at(link, "a", store)
+
+
+def test_a_value_may_be_so_large_and_no_larger() -> None:
+    store = Store()
+    root = cbor(store, {"a": bytes(VALUE_SIZE_MAX)})
+    with pytest.raises(OverLimit, match="larger than"):
+        found_at(root, "a", store)
 
 
 def test_a_symlink_is_followed_only_for_who_asks() -> None:

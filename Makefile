@@ -84,7 +84,7 @@ locks: $(DEV) ## resolve pyproject.toml into the hashed locks again (UPGRADE=--u
 	lock bench/peers/requirements.in -o requirements-peers.lock
 
 clean: ## remove what the commands above have made
-	rm -rf $(VENV) $(INTEROP)/{,clients/,upstream/}node_modules build dist
+	rm -rf $(VENV) $(INTEROP)/{,clients/,gateway/,upstream/}node_modules build dist
 	rm -rf $(PEERS) bench/peers/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -132,16 +132,21 @@ def bundle(folder: Path, script: str, service: Service) -> None:
 
 def browse(site: Site, profile: Path) -> Any:
     """What the page reports, once a browser has opened it."""
+    return visit(site.url, site.reports, profile)
+
+
+def visit(url: str, reports: Queue[Any], profile: Path) -> Any:
+    """What a page reports, once a browser has opened it."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip("needs Chromium")
-    command = [program, *OPTIONS, f"--user-data-dir={profile}", site.url]
+    command = [program, *OPTIONS, f"--user-data-dir={profile}", url]
     log = profile.with_suffix(".log")
     with log.open("wb") as said:
         # Browsers are families of processes: this one gets a group of its own, to be ended whole.
         browser = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
     try:
-        return site.reports.get(timeout=SECONDS_MAX)
+        return reports.get(timeout=SECONDS_MAX)
     except Empty:
         raise AssertionError(f"the page reports nothing: {log.read_text()[-2_000:]}") from None
     finally:

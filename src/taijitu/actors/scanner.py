@@ -10,6 +10,9 @@ next one begins there.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -34,6 +37,10 @@ the dispatcher gives to each."""
 WRITTEN_AT_ONCE: Final = 2_000
 """Slices in one commit, so that other commits need not wait long."""
 
+HELD_MAX: Final = 50_000
+"""Slices that are held before they are written in the order of their multihashes, and so to far
+fewer pages of the database: some 12 MB. Then a try ends too."""
+
 SHORT_STEP: Final = 32 * 1024
 MANY: Final = 256
 """Where there were many blocks in the last step, the next one is of so many bytes only. So whoever
@@ -41,6 +48,9 @@ shares the interpreter with it waits for a few ms at most."""
 
 AT_ONCE: Final = 4 * 1024
 """Bytes that are looked through here and now: a thread would cost more."""
+
+MULTIHASH: Final = itemgetter(0)
+"""Of a slice."""
 
 Note = Callable[[Sequence[SliceRow]], Awaitable[None]]
 """Write facts down, durably."""
@@ -91,22 +101,24 @@ class Look:
         self.sections = sections
         self.since = sections.boundary
         self.until = asyncio.get_running_loop().time() + TRY_SECONDS_MAX
-        self.unwritten: list[SliceRow] = []
+        self.unwritten: list[list[SliceRow]] = []
+        """Each in the order of multihashes."""
+        self.held = 0
         self.step = READ_CHUNK
 
     @property
     def is_over(self) -> bool:
-        """All is read; or the time is up, and something came of it."""
+        """All is read; or there is enough for one try, and something came of it."""
         if self.sections.is_over:
             return True
-        is_late = asyncio.get_running_loop().time() > self.until
-        return is_late and self.sections.begun and self.sections.boundary > self.since
+        is_enough = self.held >= HELD_MAX or asyncio.get_running_loop().time() > self.until
+        return is_enough and self.sections.begun and self.sections.boundary > self.since
 
     async def go_on(self) -> Tally:
         """How far it came. Raises `NoCar`, `Missing`, or another `Fault`."""
         while not self.is_over:
             await self.read()
-        await self.write(0)
+        await self.write()
         if self.sections.flaw is not None:
             raise self.sections.flaw
         return self.sections.tally
@@ -129,22 +141,26 @@ class Look:
 
     async def look_at(self, chunk: bytes) -> None:
         if len(chunk) <= AT_ONCE:
-            found = self.sections.feed(chunk)
+            found = self.found_in(chunk)
         else:
-            found = await asyncio.to_thread(self.sections.feed, chunk)
+            found = await asyncio.to_thread(self.found_in, chunk)
         self.step = SHORT_STEP if len(found) > MANY else READ_CHUNK
-        self.unwritten += [SliceRow(each.multihash, self.multihash, *each[1:]) for each in found]
-        await self.write(WRITTEN_AT_ONCE)
+        self.held += len(found)
+        if found:
+            self.unwritten.append(found)
 
-    async def write(self, enough: int) -> None:
-        """Write facts down, as soon as there are `enough`. Bytes that were taken away meanwhile
-        took with them what was known; nothing new is to be left behind."""
-        while self.unwritten and len(self.unwritten) >= enough:
-            rows, self.unwritten = (
-                self.unwritten[:WRITTEN_AT_ONCE],
-                self.unwritten[WRITTEN_AT_ONCE:],
-            )
-            await self.scanner.note(rows)
+    def found_in(self, chunk: bytes) -> list[SliceRow]:
+        found = self.sections.feed(chunk)
+        return sorted(
+            [SliceRow(each.multihash, self.multihash, *each[1:]) for each in found], key=MULTIHASH
+        )
+
+    async def write(self) -> None:
+        """Write facts down. Bytes that were taken away meanwhile took with them what was known;
+        nothing new is to be left behind."""
+        rows = merge(*self.unwritten, key=MULTIHASH)
+        while page := list(islice(rows, WRITTEN_AT_ONCE)):
+            await self.scanner.note(page)
             if await self.scanner.bucket.stat(self.multihash) is None:
                 await self.scanner.forget(self.multihash)
                 raise Missing("the bytes were deleted while they were read")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -164,16 +165,29 @@ async def test_a_long_car_is_looked_through_in_turns(
     assert await world.found() == places(CAR, BLOCKS)
 
 
+async def test_no_more_is_held_than_a_try_may(
+    world: Scanning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanner, "HELD_MAX", 4)
+    monkeypatch.setattr(scanner, "READ_CHUNK", 200)
+    await world.store()
+    assert len(world.scans) > 2
+    assert all(later.blocks - tally.blocks <= 6 for tally, later in pairwise(world.scans))
+    assert await world.found() == places(CAR, BLOCKS)
+
+
 async def test_many_slices_are_written_in_pages(
     world: Scanning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocks = [b"%d" % number for number in range(5_000)]
     data = car_of(*blocks)
     pages: list[int] = []
+    names: list[bytes] = []
     commit = world.storage.commit
 
     async def counting(batch: Any) -> None:
         pages.append(len(batch.slices))
+        names.extend(row.multihash for row in batch.slices)
         assert not batch.slices or not isinstance(await world.contents(data), Read)
         await commit(batch)
 
@@ -181,6 +195,7 @@ async def test_many_slices_are_written_in_pages(
     await world.store(data)
     assert max(pages) <= scanner.WRITTEN_AT_ONCE
     assert sum(pages) == len(blocks)
+    assert names == sorted(names), "neighbours in the database are written together"
     assert len(await world.found(data)) == len(blocks)
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import flow, growth, recovery, report, store_flow, upload
+from bench import flow, gateway, growth, packing, recovery, report, store_flow, upload
 from bench.load import Plan
 from bench.report import Row, Run
 from bench.service import running
@@ -83,6 +83,8 @@ BENCHMARKS = {
     "flow": engine_flow,
     "store_flow": hot_space,
     "put": put,
+    "pack": packing.packing,
+    "gateway": gateway.gateway,
     "growth": growth.growth,
     "restart": restart,
 }

@@ -1,5 +1,5 @@
-"""Packing a file and a large directory, beside the published JavaScript client, `sha256sum`, and the
-same hash by the library that we use: it may know instructions that `sha256sum` does not."""
+"""Packing a file and a large directory, beside the published JavaScript client, `sha256sum`, and
+the same hash by the library that we use: it may know instructions that `sha256sum` does not."""
 
 import hashlib
 import json

@@ -29,8 +29,7 @@ class FilePacker:
             raise ValueError("a chunk has at least one byte, a node at least two children")
         self._chunk_size = chunk_size
         self._width = width
-        self._held: list[Bytes] = []
-        self._held_size = 0
+        self._held = bytearray()
         self._rows: list[list[Packed]] = [[]]
         self._root: Packed | None = None
 
@@ -49,20 +48,20 @@ class FilePacker:
         if not view.readonly:  # whoever gave it may write into it again
             view = memoryview(bytes(view))
         done: list[Block] = []
-        offset = 0
-        if self._held and self._held_size + len(view) >= self._chunk_size:
-            offset = self._chunk_size - self._held_size
-            self._leaf(b"".join((*self._held, view[:offset])), done)
-            self._held, self._held_size = [], 0
-        if len(view) == self._chunk_size and offset == 0 and not self._held:
-            self._leaf(data if isinstance(data, bytes) else view, done)
+        offset, size = 0, self._chunk_size
+        if self._held:
+            offset = min(size - len(self._held), len(view))
+            self._held += view[:offset]
+            if len(self._held) == size:
+                self._leaf(self._taken(), done)
+        elif len(view) == size and isinstance(data, bytes):
+            self._leaf(data, done)
             return done
-        while len(view) - offset >= self._chunk_size:
-            self._leaf(view[offset : offset + self._chunk_size], done)
-            offset += self._chunk_size
+        while len(view) - offset >= size:
+            self._leaf(view[offset : offset + size], done)
+            offset += size
         if offset < len(view):
-            self._held.append(view[offset:])
-            self._held_size += len(view) - offset
+            self._held += view[offset:]
         return done
 
     def end(self) -> list[Block]:
@@ -71,8 +70,7 @@ class FilePacker:
             raise RuntimeError("the file has ended")
         done: list[Block] = []
         if self._held or not self._rows[0]:
-            self._leaf(b"".join(self._held), done)
-            self._held = []
+            self._leaf(self._taken(), done)
         level = 0
         if len(self._rows) > 1 or len(self._rows[0]) > 1:
             while level == 0 or level + 1 < len(self._rows) or len(self._rows[level]) > 1:
@@ -80,6 +78,11 @@ class FilePacker:
                 level += 1
         self._root = self._rows[level][0]
         return done
+
+    def _taken(self) -> memoryview:
+        """What is held, no longer held."""
+        taken, self._held = memoryview(self._held).toreadonly(), bytearray()
+        return taken
 
     def _leaf(self, data: Bytes, done: list[Block]) -> None:
         leaf = blocks.raw(data)

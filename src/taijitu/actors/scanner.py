@@ -8,7 +8,7 @@ next one begins there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from heapq import merge
 from itertools import islice
@@ -102,7 +102,7 @@ class Look:
         self.since = sections.boundary
         self.until = asyncio.get_running_loop().time() + TRY_SECONDS_MAX
         self.unwritten: list[list[SliceRow]] = []
-        """Each in the order of multihashes."""
+        """Each in the order of multihashes, the last one first."""
         self.held = 0
         self.step = READ_CHUNK
 
@@ -151,19 +151,24 @@ class Look:
 
     def found_in(self, chunk: bytes) -> list[SliceRow]:
         found = self.sections.feed(chunk)
-        return sorted(
-            [SliceRow(each.multihash, self.multihash, *each[1:]) for each in found], key=MULTIHASH
-        )
+        rows = [SliceRow(each.multihash, self.multihash, *each[1:]) for each in found]
+        return sorted(rows, key=MULTIHASH, reverse=True)
 
     async def write(self) -> None:
         """Write facts down. Bytes that were taken away meanwhile took with them what was known;
         nothing new is to be left behind."""
-        rows = merge(*self.unwritten, key=MULTIHASH)
+        rows = merge(*map(drained, self.unwritten), key=MULTIHASH)
         while page := list(islice(rows, WRITTEN_AT_ONCE)):
             await self.scanner.note(page)
             if await self.scanner.bucket.stat(self.multihash) is None:
                 await self.scanner.forget(self.multihash)
                 raise Missing("the bytes were deleted while they were read")
+
+
+def drained(rows: list[SliceRow]) -> Iterator[SliceRow]:
+    """From the last one on. None is kept: to let go of all at once would take long."""
+    while rows:
+        yield rows.pop()
 
 
 def gone() -> Receipt:

@@ -68,10 +68,22 @@ def name_bytes(name: str) -> bytes:
     try:
         encoded = name.encode()
     except UnicodeEncodeError:
-        encoded = name.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        encoded = _without_halves(name)
     if not is_addressable(encoded) or len(encoded) > NAME_SIZE_MAX:
         raise BadName(f"no entry of a directory may be called {name[:80]!r}")
     return encoded
+
+
+def sought_bytes(name: str) -> bytes:
+    """The bytes of a name that is looked for, which may have any bytes by `surrogateescape`."""
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return _without_halves(name)
+
+
+def _without_halves(name: str) -> bytes:
+    return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def is_addressable(name: bytes) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from taijitu.ipld.cid import Link
 from taijitu.ipld.dagpb import PbLink
-from taijitu.unixfs.directory import is_addressable
+from taijitu.unixfs.directory import is_addressable, sought_bytes
 from taijitu.unixfs.failures import InvalidUnixFS, OverLimit
 from taijitu.unixfs.node import Directory, Shard, Slot
 from taijitu.unixfs.path import as_shard
@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     @property
     def is_addressable(self) -> bool:
         """Can a path lead to it? One that is called `..` is best left alone."""
-        return is_addressable(self.name.encode("utf-8", "surrogateescape"))
+        return is_addressable(sought_bytes(self.name))
 
 
 def entries(node: Directory | Shard, after: str | None = None) -> Stream[Entry]:
@@ -38,7 +38,7 @@ def entries(node: Directory | Shard, after: str | None = None) -> Stream[Entry]:
     `InvalidUnixFS` for a shard that is none, is empty, or holds a name that does not belong there,
     and `OverLimit`.
     """
-    start = None if after is None else after.encode("utf-8", "surrogateescape")
+    start = None if after is None else sought_bytes(after)
     if isinstance(node, Directory):
         yield from _of_directory(node, start)
     else:

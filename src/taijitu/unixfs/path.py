@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from taijitu.ipld import dagcbor, dagjson
 from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, DAG_PB, Link
+from taijitu.unixfs.directory import sought_bytes
 from taijitu.unixfs.failures import BadPath, InvalidUnixFS, NotFound, NotUnixFS, OverLimit
 from taijitu.unixfs.node import Directory, File, Shard, Symlink, read
 from taijitu.unixfs.walk import Walk, fetch
@@ -88,7 +89,7 @@ def normal(segments: Sequence[str]) -> list[str]:
 
 def child(at: Link, node: Directory | Shard | File | Symlink, segment: str) -> Walk[Link]:
     """What `segment` names in the directory `node`, which is the block behind `at`."""
-    name = segment.encode("utf-8", "surrogateescape")
+    name = sought_bytes(segment)
     match node:
         case Directory():
             found = next((each.link for each in node.links if each.name == name), None)

@@ -138,6 +138,16 @@ def test_half_a_surrogate_pair_becomes_what_javascript_makes_of_it() -> None:
         packer.add("\udc00", entry("x"))
 
 
+@pytest.mark.parametrize("shard_above", [0, 1000])
+def test_what_was_packed_with_half_a_pair_is_found_with_it(shard_above: int) -> None:
+    store = Store()
+    root = packed(store, ["a\ud800", "b"], shard_above)
+    assert found_at(root, "a\ud800", store) == entry("a\ud800").link
+    names = [each.name for each in listed(root, store)]
+    after = [each.name for each in listed(root, store, "a\ud800")]
+    assert after == names[names.index("a\ufffd") + 1 :]
+
+
 def test_a_packer_answers_its_root_when_its_blocks_were_taken() -> None:
     packer = DirectoryPacker()
     ending = packer.end()

@@ -6,6 +6,7 @@ Method: links lead somewhere, commands and settings exist, and those about backu
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,14 @@ from typing import Final
 
 import pytest
 
-from support.client import random_car, talking_to
+from support.client import Car, random_car, talking_to
+from support.eventually import eventually
 from support.service import Serve, Service
 from taijitu.cli.commands import app
+from taijitu.ipld import car
+from taijitu.ipld.cid import CAR, link_to
 from taijitu.server.config import PREFIX, Reader, assemble
+from unit.gateway.site import file, folder
 
 PAGES: Final = sorted((Path(__file__).parents[2] / "docs" / "how-to").glob("*.md"))
 COMMAND: Final = re.compile(
@@ -133,3 +138,31 @@ def test_a_new_key_is_given_as_it_stands_there(used: Service, tmp_path: Path) ->
         assert about["pastKeys"] == past
         keys.append(about["publicKey"])
     assert len(set(keys)) == 3
+
+
+async def test_content_is_opened_and_blocked_as_it_stands_there(
+    service: Service, tmp_path: Path
+) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    photos = folder({"film.webm": file(os.urandom(3_000_000)), "a.txt": file(b"a")})
+    top = folder({"photos": photos})
+    data = car.encode([top.link], [(each.link, bytes(each.data)) for each in top.blocks])
+    async with talking_to(service) as client:
+        await client.space().store(Car(link_to(data, CAR), data))
+
+        async def look() -> int:
+            return (await client.request("HEAD", f"{service.url}{top.path}?format=raw")).status
+
+        await eventually(look, lambda found: found == 200, seconds=30)
+    reading, blocking = (
+        each.replace("http://localhost:3000", service.url).replace("CID", str(top.link))
+        for each in blocks(page("gateway"))
+    )
+    assert "./film.webm" in typed(service, reading, tmp_path)
+    assert (tmp_path / "film.webm").stat().st_size == 3_000_000
+    archive = car.decode((tmp_path / "photos.car").read_bytes())
+    assert archive.roots == (top.link,)
+    told = typed(service, blocking, tmp_path)
+    assert "a court order, 2026-11-24" in told
+    assert "is given out again" in told

@@ -20,6 +20,7 @@ from taijitu.server.content import Content
 from taijitu.server.http import Answer, BrokenOff, HttpAnswer, Request, sentence
 from taijitu.server.limits import (
     GATEWAY_BURST,
+    GATEWAY_CARS_MAX,
     GATEWAY_MAX,
     GATEWAY_OF_ONE_MAX,
     GATEWAY_PAUSE,
@@ -56,6 +57,7 @@ class Gateway:
         self.now_ms = now_ms
         self.is_near = is_near or is_private
         self.slots = Slots(GATEWAY_MAX)
+        self.cars = Slots(GATEWAY_CARS_MAX)
         self.of_one = SlotsByName(GATEWAY_OF_ONE_MAX)
         self.pace = Pace(GATEWAY_BURST, GATEWAY_PAUSE)
 
@@ -90,7 +92,11 @@ class Gateway:
             wanted = asked(request.raw_path, request.query, request.headers.get("accept"))
             if request.headers.get("service-worker") == "script" and not wanted.segments:
                 return sentence(400, "No service worker may speak for all content.", NOT_KEPT)
+            if wanted.form == "car":
+                place.enter_context(self.cars.one())
             return await self.content.answer(request, wanted, lambda chunks: holding(chunks, place))
+        except Full:
+            return later(503, "Too many CARs are being made.")
         except NotUnderstood as why:
             return sentence(why.status, str(why), NOT_KEPT)
         except NoSuchForm as why:

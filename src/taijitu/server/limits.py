@@ -31,6 +31,9 @@ DOWNLOADS_MAX: Final = 512
 GATEWAY_MAX: Final = 128
 """Requests to the gateway under way at once. Each holds up to three blocks of up to 2 MiB."""
 
+GATEWAY_CARS_MAX: Final = 32
+"""CARs among them. Each remembers what has come: up to 80 MiB, where there are very many blocks."""
+
 GATEWAY_OF_ONE_MAX: Final = 32
 """Those of one address; addresses of private networks, from which proxies ask, are not counted."""
 

@@ -29,6 +29,7 @@ def gateway(site: Site, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     monkeypatch.setattr(gateway, "is_near", lambda _: False)
     monkeypatch.setattr(gateway, "of_one", SlotsByName(1_000))
     monkeypatch.setattr(gateway, "slots", Slots(1_000))
+    monkeypatch.setattr(gateway, "cars", Slots(1_000))
     monkeypatch.setattr(gateway, "pace", Pace(1_000, 1))
     return gateway
 
@@ -65,6 +66,17 @@ async def test_a_full_gateway_says_so_until_there_is_a_place(
         assert refused.text.endswith("Ask again.\n")
     await until(lambda: gateway.slots.taken == 0)
     assert (await site.head(stored.path)).status == 200
+
+
+async def test_so_many_cars_are_made_at_once(site: Site, gateway: Gateway) -> None:
+    stored = await large(site)
+    gateway.cars = Slots(1)
+    query = "?format=car&dups=y"
+    async with stalled(site, stored.path + query):
+        refused = await site.get(stored.path + query)
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert (await site.head(stored.path)).status == 200
+    await until(lambda: gateway.cars.taken == 0)
 
 
 async def test_one_address_gets_so_many_places(site: Site, gateway: Gateway) -> None:

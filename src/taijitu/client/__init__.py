@@ -9,15 +9,20 @@ It verifies every receipt and every byte, and tries again what may be tried agai
 
 from taijitu.client.answers import (
     Added,
+    Blob,
+    BlobAdded,
+    BlobPage,
     Item,
     Page,
+    Put,
     Removed,
     Service,
     SpaceInfo,
     Upload,
     UploadPage,
 )
-from taijitu.client.client import Client, Space, new_key
+from taijitu.client.blobs import Blobs
+from taijitu.client.client import Client, new_key
 from taijitu.client.failures import (
     ClientError,
     HandlerExecutionError,
@@ -37,6 +42,7 @@ from taijitu.client.failures import (
 )
 from taijitu.client.proofs import Proof
 from taijitu.client.retry import Retry, Retrying
+from taijitu.client.space import Space
 from taijitu.client.store import Store
 from taijitu.client.uploads import Uploads
 from taijitu.ipld.cid import Link
@@ -44,6 +50,10 @@ from taijitu.ucan.signer import Signer
 
 __all__ = [
     "Added",
+    "Blob",
+    "BlobAdded",
+    "BlobPage",
+    "Blobs",
     "Client",
     "ClientError",
     "HandlerExecutionError",
@@ -57,6 +67,7 @@ __all__ = [
     "NotFound",
     "Page",
     "Proof",
+    "Put",
     "Refused",
     "Removed",
     "Retry",

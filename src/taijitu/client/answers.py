@@ -94,6 +94,53 @@ class UploadPage(Record):
     """Where the next page begins; None after the last."""
 
 
+class BlobAdded(Record):
+    """Bytes that a space holds now."""
+
+    link: Link
+    """As if they were a CAR; its multihash is what counts."""
+    size: int
+    """Bytes."""
+    sent: bool
+    """Whether they had to be sent: a service may have them already."""
+    url: str | None = None
+    """Where they are, if the service says so."""
+
+
+class Blob(Record):
+    """Bytes in the list of a space."""
+
+    digest: bytes
+    """Their multihash."""
+    size: int
+    """Bytes."""
+    inserted_at: datetime | None
+
+
+class BlobPage(Record):
+    """Some blobs of a list, the newest first."""
+
+    items: tuple[Blob, ...]
+    cursor: str | None
+    """Where the next page begins; None after the last."""
+
+
+class Put(Record):
+    """A file or a folder that a space holds now."""
+
+    root: Link
+    shards: tuple[Link, ...]
+    """The CARs that its blocks lie in, in their order."""
+    index: Link
+    """The CAR that says where in them."""
+    size: int
+    """Bytes of all files."""
+    stored: int
+    """Bytes of shards and index."""
+    sent: int
+    """How many of these had to be sent."""
+
+
 class SpaceInfo(Record):
     """What `space/info` says."""
 
@@ -153,6 +200,19 @@ def page(ok: Mapping[str, Any]) -> Page:
 def uploads(ok: Mapping[str, Any]) -> UploadPage:
     items = tuple(upload(each) for each in results(ok))
     return UploadPage(items, cursor_in(ok))
+
+
+def blob(value: object) -> Blob:
+    found = fields_of(value)
+    held = cast("dict[str, Any]", field(found, "blob", dict))
+    return Blob(
+        field(held, "digest", bytes), field(held, "size", int), moment(found.get("insertedAt"))
+    )
+
+
+def blobs(ok: Mapping[str, Any]) -> BlobPage:
+    items = tuple(blob(each) for each in results(ok))
+    return BlobPage(items, cursor_in(ok))
 
 
 def results(ok: Mapping[str, Any]) -> list[object]:

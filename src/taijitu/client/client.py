@@ -5,22 +5,23 @@ can be pinned; else it is what the URL itself says, which is as good as its TLS.
 """
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from hashlib import sha256
 from pathlib import Path
 from time import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from taijitu.client import answers, asking
-from taijitu.client.answers import Service, SpaceInfo
+from taijitu.client import asking
+from taijitu.client.answers import Service
+from taijitu.client.asking import Answered
 from taijitu.client.content import Progress, ignore
 from taijitu.client.failures import NotFound, Untrusted, Unusable, WrongBytes, refused
+from taijitu.client.introduction import of_document, of_version
 from taijitu.client.proofs import Proof, chosen, read, spaces_of
 from taijitu.client.retry import Again, Notice, Patience, Retry
+from taijitu.client.space import Space
 from taijitu.client.store import Store, link_of
 from taijitu.client.uploads import Uploads
 from taijitu.ipld.cid import SHA2_256, Link
@@ -33,8 +34,6 @@ from taijitu.wire.exchange import CONTENT_TYPE
 if TYPE_CHECKING:
     from taijitu.client.connection import Connection, Times
 
-V = TypeVar("V")
-
 URL: Final = "http://localhost:3000"
 """Where a service listens unless it is told otherwise."""
 
@@ -44,11 +43,10 @@ LIFETIME: Final = 3600
 KEY_SIZE_MAX: Final = 4096
 """Bytes of a key file that are read."""
 
-KEYS_MAX: Final = 32
-"""Keys of a service that are read of those that it names."""
-
 FETCH_SIZE_MAX: Final = 256 * 1024 * 1024
 """Bytes that `fetch` holds in memory, unless it is told otherwise."""
+
+NOTHING: Final[Mapping[Link, bytes]] = MappingProxyType({})
 
 HEADERS: Final = {"content-type": CONTENT_TYPE, "accept": CONTENT_TYPE}
 
@@ -80,25 +78,12 @@ def ignored(_: object) -> None:
     """A notice that nobody reads."""
 
 
-class Space:
-    """What an agent can do in one space."""
-
-    def __init__(self, client: "Client", did: str) -> None:
-        self.client = client
-        self.did = did
-        self.store = Store(client, did)
-        self.uploads = Uploads(client, did)
-
-    async def info(self) -> SpaceInfo:
-        """Who provides for the space. Raises `NotFound` where nobody here does."""
-        return answers.space_info(await self.client.invoke("space/info", space=self.did))
-
-
 class Client:
     """An agent, talking to a service: `async with Client(url, key=key) as client`.
 
     `key` signs, and is its own space unless `proofs` say more. `space` is the one that is meant
-    where none is named. `did` and `service_key` pin the service; a `did:key` is both.
+    where none is named. `did` and `service_key` pin the service; a `did:key` is both. `receipts` is
+    where receipts are to be had, if that is not below `url`.
     """
 
     def __init__(
@@ -110,12 +95,14 @@ class Client:
         key: Signer | str | Path | None = None,
         proofs: Iterable[Proof | bytes | str | Path] = (),
         space: str | None = None,
+        receipts: str | None = None,
         retry: Retry = Retry(),  # noqa: B008  a frozen value
         notice: Notice = ignored,
         times: "Times | None" = None,
     ) -> None:
         """Raises `Unusable` for a key or a proof that is none. Nothing is asked yet."""
         self.url = url.rstrip("/")
+        self.receipts_url = (receipts or f"{self.url}/receipt").rstrip("/") + "/"
         self.signer = None if key is None else key_of(key)
         self.proofs = tuple(read(proof) for proof in proofs)
         self._space = space
@@ -209,6 +196,19 @@ class Client:
         Raises as `invoke`, except `Refused`.
         """
         resource = self.space.did if space is None else space
+        return (await self.exchange(can, nb, resource)).receipt
+
+    async def exchange(
+        self,
+        can: str,
+        nb: Mapping[str, object] | None,
+        resource: str,
+        *,
+        company: Mapping[Link, bytes] = NOTHING,
+        proofs: Iterable[Link] = (),
+    ) -> Answered:
+        """The same with all blocks of the answer. Those of `company` travel with the question, and
+        are named in a fact, so that they count as belonging to it. Raises as `ask`."""
         now = int(time())
         carried = chosen(self.proofs, can, resource, self.agent.did, now)
         service = await self.service()
@@ -218,20 +218,21 @@ class Client:
             service.did,
             [capability],
             expiration=now + LIFETIME,
-            proofs=carried.links,
+            proofs=dict.fromkeys([*carried.links, *proofs]),
+            facts=[{str(number): link for number, link in enumerate(company)}] if company else (),
             nonce=os.urandom(8).hex(),
         )
-        body = asking.body_of(invocation, carried.blocks)
+        body = asking.body_of(invocation, {**carried.blocks, **company})
         answer = await self.patience(can).keep(
             lambda: self.connection.ask("POST", f"{self.url}/", body, HEADERS)
         )
         try:
-            return asking.receipt_in(answer.body, invocation.link, service)
+            return asking.answer_in(answer.body, invocation.link, service)
         except Untrusted:
             renewed = await self.successor(service)
             if renewed is None:
                 raise
-        return asking.receipt_in(answer.body, invocation.link, renewed)
+        return asking.answer_in(answer.body, invocation.link, renewed)
 
     async def service(self) -> Service:
         """Who the service is: as pinned, or as it says itself. Raises `Untrusted` for another."""
@@ -267,6 +268,13 @@ class Client:
             if found is not None:
                 return found
         raise Untrusted(f"{self.url} does not say who it is: give its DID and its public key")
+
+    async def receipt_of(self, task: Link) -> bytes:
+        """The message with the receipt of a task. Raises `NotFound` while there is none."""
+        answer = await self.patience(f"asking for the receipt of {task}").keep(
+            lambda: self.connection.ask("GET", f"{self.receipts_url}{task}")
+        )
+        return answer.body
 
     # Fetching
 
@@ -334,41 +342,3 @@ class Client:
     def patience(self, what: str) -> Patience:
         """The tries of one thing."""
         return Patience(what, self._retry, self._notice)
-
-
-def of_version(body: bytes) -> Service | None:
-    """Who a service says it is at `/version`: `{"did", "publicKey", "pastKeys"?}`."""
-
-    def keys(said: Any) -> Service:
-        past = tuple(str(key) for key in said.get("pastKeys", ())[:KEYS_MAX])
-        return Service(str(said["did"]), str(said["publicKey"]), past)
-
-    return decoded(body, keys)
-
-
-def of_document(body: bytes) -> Service | None:
-    """The same in a DID document with Multikeys: the first is the one in use."""
-
-    def keys(said: Any) -> Service:
-        methods = said["verificationMethod"][:KEYS_MAX]
-        key, *past = [f"did:key:{each['publicKeyMultibase']}" for each in methods]
-        return Service(str(said["id"]), key, tuple(past))
-
-    return decoded(body, keys)
-
-
-def decoded(body: bytes, of: Callable[[Any], Service]) -> Service | None:
-    try:
-        service = of(msgspec.json.decode(body))
-        for did in (service.did, service.key, *service.past):
-            principal.from_did(did)
-    except (
-        msgspec.DecodeError,
-        principal.InvalidDid,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-    ):
-        return None
-    return service

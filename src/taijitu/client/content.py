@@ -37,18 +37,25 @@ def ignore(_: int) -> None:
 
 
 class Content:
-    """Bytes under their link, to be read from the beginning any number of times, one at a time."""
+    """Bytes under their link, to be read from the beginning any number of times, one at a time:
+    `head`, then those in the file from `start` on, `size` in all."""
 
-    def __init__(self, file: BinaryIO, link: Link, size: int) -> None:
+    def __init__(
+        self, file: BinaryIO, link: Link, size: int, head: bytes = b"", start: int = 0
+    ) -> None:
         self.file = file
         self.link = link
         self.size = size
+        self.head = head
+        self.start = start
 
     async def chunks(self, progress: Progress = ignore) -> AsyncGenerator[bytes]:
         """All bytes, from the first. Never more of them than were hashed."""
-        await in_thread(self.file.seek, 0)
-        left = self.size
+        await in_thread(self.file.seek, self.start)
+        left = self.size - len(self.head)
         progress(0)
+        if self.head:
+            yield self.head
         while left and (chunk := await in_thread(self.file.read, min(CHUNK, left))):
             yield chunk
             left -= len(chunk)
@@ -58,7 +65,10 @@ class Content:
 
     async def has_changed(self) -> bool:
         """Whether it no longer is what it was when it was hashed."""
-        return await hashed(self.file, ignore) != (self.link, self.size)
+        return await hashed(self.file, ignore, self.head, self.start) != (self.link, self.size)
+
+    def close(self) -> None:
+        self.file.close()
 
 
 @asynccontextmanager
@@ -107,10 +117,12 @@ def write_all(file: BinaryIO, data: bytes) -> None:
         rest = rest[file.write(rest) :]
 
 
-async def hashed(file: BinaryIO, progress: Progress) -> tuple[Link, int]:
-    """The link and the size of all that a file holds."""
-    digest, size = sha256(), 0
-    await in_thread(file.seek, 0)
+async def hashed(
+    file: BinaryIO, progress: Progress, head: bytes = b"", start: int = 0
+) -> tuple[Link, int]:
+    """The link and the size of `head` and all that a file holds from `start` on."""
+    digest, size = sha256(head), len(head)
+    await in_thread(file.seek, start)
     while chunk := await in_thread(take_in, file, digest.update):
         size += chunk
         progress(size)

@@ -18,6 +18,7 @@ from taijitu.ipld.cid import InvalidLink, Link
 
 if TYPE_CHECKING:
     from taijitu.client.client import Client
+    from taijitu.client.connection import Connection
 
 PAGE: Final = 100
 """Items asked for at once where nothing is said."""
@@ -69,7 +70,7 @@ class Store:
         patience = self.client.patience(f"uploading {content.link}")
         while room.status == "upload":
             try:
-                await self.send(room, content, sending)
+                await send(self.client.connection, room.url, room.headers, content, sending)
             except Again as why:
                 await patience.wait(why)
                 room = await self.room(nb)
@@ -81,18 +82,6 @@ class Store:
 
     async def room(self, nb: Mapping[str, object]) -> Room:
         return answers.room(await self.client.invoke("store/add", nb, space=self.space))
-
-    async def send(self, room: Room, content: Content, sending: Progress) -> None:
-        """Put the bytes. Raises `Again` also where a new URL may help."""
-        connection = self.client.connection
-        try:
-            await connection.put(room.url, room.headers, content, sending)
-        except NotAccepted as why:
-            if why.status == 403:  # it has expired in the meantime, as far as we can tell
-                raise Again(str(why)) from why
-            if why.status == 400 and await content.has_changed():
-                raise WrongBytes("the file has changed while it was being sent") from why
-            raise
 
     async def stored(self, nb: Mapping[str, object]) -> None:
         """Return once the service says `done`. Raises `Unavailable` if it does not in time."""
@@ -146,6 +135,24 @@ class Store:
         except NotFound:
             return False
         return True
+
+
+async def send(
+    connection: "Connection",
+    url: str,
+    headers: Mapping[str, str],
+    content: Content,
+    sending: Progress,
+) -> None:
+    """Put bytes to where a receipt said. Raises `Again` also where a new URL may help."""
+    try:
+        await connection.put(url, headers, content, sending)
+    except NotAccepted as why:
+        if why.status == 403:  # it has expired in the meantime, as far as we can tell
+            raise Again(str(why)) from why
+        if why.status == 400 and await content.has_changed():
+            raise WrongBytes("the file has changed while it was being sent") from why
+        raise
 
 
 def link_of(link: Link | str) -> Link:

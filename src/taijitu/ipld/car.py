@@ -169,6 +169,13 @@ def _block(data: bytes, offset: int, end: int) -> tuple[Link, bytes]:
     return link, block
 
 
+def block_in(section: bytes) -> tuple[Link, bytes]:
+    """The link and the block in the section of an archive, without the size that announces it.
+
+    Raises `CarError` as `decode` does."""
+    return _block(section, 0, len(section))
+
+
 def _link_size(data: bytes, offset: int) -> int:
     if data.startswith(_V0_PREFIX, offset):
         return _V0_SIZE

@@ -1,0 +1,196 @@
+"""Shards on their way to a space, some at once, and then what says where in them everything is.
+
+Law: whatever ends it, every temporary file is closed and no request goes on. There are never more
+shards at hand than are sent at once, and the one that fills.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar, cast
+
+from taijitu.client.answers import BlobAdded, Put
+from taijitu.client.content import Content, in_thread, opened
+from taijitu.client.failures import Unusable
+from taijitu.client.packing import Meter
+from taijitu.client.spool import Shard, Spool
+from taijitu.ipld.cid import Link
+from taijitu.kernel.record import Record
+from taijitu.unixfs.block import Block
+from taijitu.wire import sharded_index
+from taijitu.wire.sharded_index import Slice
+from taijitu.wire.shards import Position, TooLarge
+
+if TYPE_CHECKING:
+    from taijitu.client.client import Space
+
+V = TypeVar("V")
+
+PIECE: Final = 8 * 1024 * 1024
+"""Bytes of blocks that are packed at a stretch, before the loop is asked whether to go on."""
+
+BLOCK: Final = 4096
+"""Bytes that a block counts at least: small ones take their time as well."""
+
+
+class Progress(Record):
+    """How far a `put` has come."""
+
+    packed: int
+    """Bytes of files that were packed."""
+    total: int | None
+    """And how many there are, if that is known."""
+    sent: int
+    """Bytes of shards that were sent, or need not be."""
+    shards: int
+    """Shards that are complete."""
+    stored: int
+    """And how many of them the service has accepted."""
+
+
+Told: TypeAlias = Callable[[Progress], object]
+
+
+class Watch(NamedTuple):
+    """Who looks on, and at what."""
+
+    meter: Meter
+    total: int | None
+    told: Told
+
+
+class Sending:
+    """`async with Sending(…)`: give it blocks with `take`, then `end` it with the root."""
+
+    def __init__(
+        self, space: "Space", shard_size: int | None, at_once: int, watch: "Watch"
+    ) -> None:
+        self.space = space
+        self.watch = watch
+        self.spool = Spool(shard_size)
+        self.at_once = at_once
+        self.free = asyncio.Semaphore(at_once)
+        self.group = asyncio.TaskGroup()
+        self.slices: list[dict[bytes, Position]] = []
+        self.shards: list[Link] = []
+        self.added: list[BlobAdded] = []
+        self.under_way: dict[Link, int] = {}
+
+    async def __aenter__(self) -> "Sending":
+        await self.group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        why: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self.group.__aexit__(kind, why, trace)
+        except BaseExceptionGroup as several:
+            raise first_of(several) from None
+        finally:
+            self.spool.close()
+
+    async def take(self, blocks: Generator[Block, None, V]) -> V:
+        """Pack and send; what the generator returns. Raises `Unusable`."""
+        outcome: list[V] = []
+
+        def fill() -> Shard | None:
+            left = PIECE
+            try:
+                while left > 0:
+                    link, data = next(blocks)
+                    shard = self.spool.take(link, data)
+                    if shard is not None:
+                        return shard
+                    left -= max(BLOCK, len(data))
+            except StopIteration as end:
+                outcome.append(end.value)
+            except TooLarge as why:
+                raise Unusable(str(why)) from None
+            return None
+
+        try:
+            while not outcome:
+                shard = await in_thread(fill)
+                if shard is not None:
+                    await self.ship(shard)
+                self.tell()
+            return outcome[0]
+        finally:
+            blocks.close()
+
+    async def ship(self, shard: Shard) -> None:
+        """Begin to send a shard, once there is room for one more."""
+        content = shard.content
+        try:
+            await self.free.acquire()
+        except BaseException:
+            content.close()
+            raise
+        self.shards.append(content.link)
+        self.slices.append({**shard.slices, content.link.multihash: Position(0, content.size)})
+        self.group.create_task(self.store(content))
+
+    async def store(self, content: Content) -> None:
+        try:
+            self.added.append(await self.space.blobs.upload(content, self.told_of(content)))
+            self.told_of(content)(content.size)
+        finally:
+            content.close()
+            self.free.release()
+
+    def told_of(self, content: Content) -> Callable[[int], None]:
+        def told(done: int) -> None:
+            self.under_way[content.link] = done
+            self.tell()
+
+        return told
+
+    def tell(self) -> None:
+        sent = sum(self.under_way.values())
+        meter, total, told = self.watch
+        told(Progress(meter.done, total, sent, len(self.shards), len(self.added)))
+
+    async def end(self, root: Link) -> Put:
+        """Send the rest and the index, and note the upload."""
+        for shard in await in_thread(self.spool.end, root):
+            await self.ship(shard)
+        index = await in_thread(self.index, root)
+        async with opened(index) as content:
+            added = await self.space.blobs.upload(content)
+        for _ in range(self.at_once):  # nothing is under way any more
+            await self.free.acquire()
+        await self.space.index(added.link)
+        await self.space.uploads.add(root, self.shards)
+        return Put(
+            root,
+            tuple(self.shards),
+            added.link,
+            self.watch.meter.done,
+            added.size + sum([each.size for each in self.added]),
+            sum([each.size for each in (*self.added, added) if each.sent]),
+        )
+
+    def index(self, root: Link) -> bytes:
+        """Where in the shards the blocks lie, the shards themselves included."""
+        return sharded_index.encode(
+            root,
+            [
+                sharded_index.Shard(
+                    shard.multihash,
+                    tuple([Slice(multihash, *at) for multihash, at in slices.items()]),
+                )
+                for shard, slices in zip(self.shards, self.slices, strict=True)
+            ],
+        )
+
+
+def first_of(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    """One of the failures, to stand for all."""
+    why = several.exceptions[0]
+    if isinstance(why, BaseExceptionGroup):
+        return first_of(cast("BaseExceptionGroup[BaseException]", why))
+    return why

@@ -1,0 +1,73 @@
+"""What an agent can do in one space."""
+
+from typing import TYPE_CHECKING, Final
+
+from taijitu.client import answers
+from taijitu.client.answers import Put, SpaceInfo
+from taijitu.client.blobs import Blobs
+from taijitu.client.store import Store, link_of
+from taijitu.client.uploads import Uploads
+from taijitu.ipld.cid import Link
+
+if TYPE_CHECKING:
+    from taijitu.client.client import Client
+    from taijitu.client.files import CarSource, Files
+    from taijitu.client.sending import Told
+
+AT_ONCE: Final = 3
+"""Shards that are sent at once."""
+
+
+def unseen(_: object) -> None:
+    """Progress that nobody watches."""
+
+
+class Space:
+    """What an agent can do in one space: with its files as a whole, or with each kind of thing that
+    it keeps."""
+
+    def __init__(self, client: "Client", did: str) -> None:
+        self.client = client
+        self.did = did
+        self.store = Store(client, did)
+        self.blobs = Blobs(client, did)
+        self.uploads = Uploads(client, did)
+
+    async def put(
+        self,
+        source: "Files",
+        *,
+        hidden: bool = False,
+        at_once: int = AT_ONCE,
+        progress: "Told | None" = None,
+    ) -> Put:
+        """Store a file, a folder, several of both, the bytes of a file, or a stream of them, and
+        note it as an upload. `root` of the answer is its CID.
+
+        What is stored already is not sent again: to go on after something broke, say the same
+        again. In folders, names that begin with a dot are left out unless they are `hidden`, and
+        links always. Raises `Unusable`, `Refused`, `Unavailable` and the rest.
+        """
+        from taijitu.client import files  # noqa: PLC0415  whoever does not pack needs none of it
+
+        told = progress or unseen
+        return await files.put(self, source, hidden=hidden, at_once=at_once, progress=told)
+
+    async def put_car(
+        self, source: "CarSource", *, at_once: int = AT_ONCE, progress: "Told | None" = None
+    ) -> Put:
+        """Store the blocks of a CAR as the published client does, cut into shards, and note an
+        upload of its (first) root. Raises as `put`; `store.add` stores a CAR as it is."""
+        from taijitu.client import files  # noqa: PLC0415
+
+        told = progress or unseen
+        return await files.put_car(self, source, at_once=at_once, progress=told)
+
+    async def index(self, link: Link | str) -> None:
+        """Have an index, a blob of this space, taken for what it says. Raises `Refused`."""
+        nb = {"index": link_of(link)}
+        await self.client.invoke("space/index/add", nb, space=self.did)
+
+    async def info(self) -> SpaceInfo:
+        """Who provides for the space. Raises `NotFound` where nobody here does."""
+        return answers.space_info(await self.client.invoke("space/info", space=self.did))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
+from taijitu.buckets.port import PENDING
 from taijitu.engine.actor import Assignment, View
 from taijitu.engine.dispatch import LEASE_MS, PAUSE_MS, POLL_MS, RUNNING_MAX, Dispatcher, always
 from taijitu.engine.engine import Outcome
@@ -343,3 +344,23 @@ async def test_a_hint_is_not_lost_on_what_did_not_become_true() -> None:
 async def removing_failed(removing: asyncio.Task[Outcome]) -> BaseException | None:
     await asyncio.wait([removing])
     return removing.exception()
+
+
+async def test_whoever_wants_what_is_under_way_to_be_over_waits_for_it_and_not_for_ever(
+    world: SimulatedWorld,
+) -> None:
+    actor = Waiting()
+    assert not await world.dispatcher.caught_up("s3/stat", 60)
+    world.engine.actors = {**world.engine.actors, "s3/stat": actor}
+    world.bucket.stat_now = lambda _: PENDING  # type: ignore[method-assign]
+    await world.add("alice", CAR)
+    await rounds()
+    assert not await world.dispatcher.caught_up("contents/scan", 60)
+    assert await world.dispatcher.caught_up("s3/stat", 0)
+    assert actor.runs == 1
+    waits = asyncio.create_task(world.dispatcher.caught_up("s3/stat", 60))
+    await rounds()
+    assert not waits.done()
+    actor.may_answer.set()
+    assert await waits
+    assert isinstance(await world.state("alice", CAR), entry.Stored)

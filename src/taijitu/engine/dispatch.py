@@ -109,6 +109,16 @@ class Dispatcher:
         if looking:
             await asyncio.wait(looking)
 
+    async def caught_up(self, ability: str, seconds: float) -> bool:
+        """Wait until those tasks of an ability are over that are under way, or for so long. False
+        if there are none."""
+        if self.lanes[ability] == 0:
+            return False
+        looking = [task for task in self.running.values() if task.get_name() == ability]
+        if looking:
+            await asyncio.wait(looking, timeout=seconds)
+        return bool(looking)
+
     async def _start_what_is_ready(self) -> None:
         now = self.engine.now()
         # Until it is known when to look next, whatever is committed is a reason to look.
@@ -146,7 +156,7 @@ class Dispatcher:
         if under_way is not None and not under_way.done():
             self.hinted.add(row.key)
             return under_way
-        task = asyncio.get_running_loop().create_task(self._carry_out(row))
+        task = asyncio.get_running_loop().create_task(self._carry_out(row), name=row.ability)
         self.running[row.key] = task
         if row.about:
             self.about.setdefault(row.about, set()).add(row.key)

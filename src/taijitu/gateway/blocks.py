@@ -6,7 +6,7 @@ holds but blocked spaces. One that is not to be had is an exception, never an em
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Final
 
@@ -66,9 +66,15 @@ class TooLarge(Unavailable):
         super().__init__(link, why)
 
 
+async def up_to_date() -> bool:
+    """Nothing is on its way."""
+    return False
+
+
 class Blocks:
     """Where requests get blocks from. `wrong` is told of bytes that are not what they were when
-    they were looked at: the object, and the multihash that they should have."""
+    they were looked at: the object, and the multihash that they should have. `caught_up` waits for
+    those who look through what was stored just now; false if there are none."""
 
     def __init__(
         self,
@@ -76,11 +82,13 @@ class Blocks:
         bucket: Bucket,
         denials: Denials,
         wrong: Callable[[bytes, bytes], None],
+        caught_up: Callable[[], Awaitable[bool]] = up_to_date,
     ) -> None:
         self.storage = storage
         self.bucket = bucket
         self.denials = denials
         self.wrong = wrong
+        self.caught_up = caught_up
         self.nodes = Nodes(NODES_SIZE_MAX)
         self.under_way: dict[bytes, asyncio.Task[bytes]] = {}
 
@@ -104,17 +112,33 @@ class Blocks:
         await self.insist(link)
         if link.hash_code == IDENTITY:
             return len(link.digest)
-        async for place in self._places(link):
-            if await self.bucket.stat(place.shard) is not None:
-                return place.length
-        raise NotHere(link)
+        size = await self._size(link)
+        if size is None and await self.caught_up():
+            size = await self._size(link)
+        if size is None:
+            raise NotHere(link)
+        return size
 
     async def insist(self, link: Link) -> None:
         """Raises `Denied`. What a link holds itself is not ours to deny."""
         if link.hash_code != IDENTITY and await self.denials.find(link.multihash) is not None:
             raise Denied(link)
 
+    async def _size(self, link: Link) -> int | None:
+        async for place in self._places(link):
+            if await self.bucket.stat(place.shard) is not None:
+                return place.length
+        return None
+
     async def _read(self, link: Link) -> bytes:
+        data = await self._found(link)
+        if data is None and await self.caught_up():
+            data = await self._found(link)
+        if data is None:
+            raise NotHere(link)
+        return data
+
+    async def _found(self, link: Link) -> bytes | None:
         async for place in self._places(link):
             data = await self._read_at(place)
             if data is None:
@@ -124,7 +148,7 @@ class Blocks:
                     self.nodes.keep(link.multihash, Node(place.shard, data))
                 return data
             self.wrong(place.shard, place.multihash)
-        raise NotHere(link)
+        return None
 
     async def _places(self, link: Link) -> AsyncIterator[SliceRow]:
         """Where a block lies, whoever may see it there."""

@@ -24,9 +24,11 @@ from taijitu.engine.storage import SliceRow, TaskRow
 from taijitu.gateway.denials import Denials
 from taijitu.ipld import multibase
 from taijitu.kernel.effect import Path as CellPath
+from taijitu.kernel.effect import tag
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.machine import State
 from taijitu.machines import MACHINES
+from taijitu.machines.contents import Scan
 from taijitu.machines.world import Alarm
 from taijitu.protocols.login import Logins
 from taijitu.protocols.plan import Accounts
@@ -47,6 +49,7 @@ ACCESS_KEY: Final = "taijitu"
 """The name of the secret that signs our own upload URLs."""
 
 AUDIT_PAUSE_SECONDS: Final = 6 * 3600
+CATCH_UP_SECONDS: Final = 2
 RECEIPTS_PAUSE_SECONDS: Final = 3600
 
 
@@ -80,6 +83,11 @@ class Installation:
     async def hint(self, multihash: bytes) -> None:
         """Some bytes may have come: returns once somebody has looked."""
         await self.dispatcher.hint(multibase.encode(multibase.BASE58BTC, multihash))
+
+    async def caught_up(self) -> bool:
+        """Wait, but not for long, for those who look through CARs that were stored just now. False
+        if there are none."""
+        return await self.dispatcher.caught_up(tag(Scan), CATCH_UP_SECONDS)
 
     async def work(self) -> None:
         """Carry out tasks, audit and tidy, until cancelled."""

@@ -103,7 +103,8 @@ def application(installation: Installation, meter: Meter) -> App:
 
 def gateway(installation: Installation) -> Gateway:
     storage, bucket = installation.engine.storage, installation.bucket
-    return Gateway(Blocks(storage, bucket, installation.denials, rotten), installation.clock.now)
+    blocks = Blocks(storage, bucket, installation.denials, rotten, installation.caught_up)
+    return Gateway(blocks, installation.clock.now)
 
 
 def rotten(shard: bytes, multihash: bytes) -> None:

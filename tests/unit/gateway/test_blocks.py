@@ -179,3 +179,28 @@ def test_a_large_node_is_not_kept_at_hand() -> None:
     nodes.keep(b"large", Node(b"shard", bytes(NODE_SIZE_MAX + 1)))
     assert nodes.get(b"large") is None
     assert nodes.size == 0
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_what_is_being_looked_through_is_waited_for_once(
+    installation: Installation, blocks: Blocks, comes: bool
+) -> None:
+    data, waited = b"stored just now", 0
+
+    async def caught_up() -> bool:
+        nonlocal waited
+        waited += 1
+        if comes:
+            await store(installation, [data])
+        return True
+
+    blocks.caught_up = caught_up
+    link = link_to(data, RAW)
+    for number, ask in enumerate((blocks.get, blocks.size), 1):
+        if comes:
+            assert await ask(link) in (data, len(data))
+            assert waited == 1, "the next one finds it"
+        else:
+            with pytest.raises(NotHere):
+                await ask(link)
+            assert waited == number

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from fuzz import inputs, unixfs
+from fuzz import gateway, inputs, unixfs
 from support import vectors
 from taijitu.actors.sections import KNOWN, NoCar, Sections
 from taijitu.buckets.names import named_by, path_of
@@ -450,6 +450,8 @@ TARGETS: Final = (
     Target("UnixFS message", unixfs.MESSAGES, unixfs.message, 0.5),
     Target("UnixFS DAG", unixfs.nodes(), unixfs.dag),
     Target("entity-bytes", unixfs.SPANS, unixfs.entity_bytes, 0.3),
+    Target("gateway, request", gateway.REQUESTS, gateway.request),
+    Target("gateway, type", gateway.BEGINNINGS, gateway.beginning, 0.3),
     Target("link", LINKS, link_bytes, 0.5),
     Target("link as text", [str(Link(each)).encode() for each in LINKS], link_text, 0.5),
     Target("UCAN", inputs.ucans(), ucan, 2),

@@ -232,19 +232,24 @@ class Content:
         chunks = look.hold(people.read(file, self.blocks, start, start + length))
         seen = await anext(chunks)
         if kind is None:
-            tells = start == 0 and len(seen) >= min(types.SNIFFED, file.size)
-            headers["content-type"] = types.by_bytes(seen if tells else await self.start_of(file))
+            try:
+                headers["content-type"] = await self.type_of(file, seen if start == 0 else b"")
+            except BaseException:
+                await chunks.aclose()
+                raise
         headers |= policy(headers)
         if part is None:
             return Stream(200, headers, length, chunks)
         span = {"content-range": f"bytes {start}-{start + length - 1}/{file.size}"}
         return Stream(206, headers | span, length, chunks)
 
-    async def start_of(self, file: Open) -> bytes:
-        """So many of the first bytes of a file as tell what it is."""
+    async def type_of(self, file: Open, seen: bytes) -> str:
+        """What a file is that begins with these bytes. More are read if they are too few to tell."""
         stop = min(types.SNIFFED, file.size)
-        async with aclosing(people.read(file, self.blocks, 0, stop)) as chunks:
-            return b"".join([chunk async for chunk in chunks])
+        if len(seen) < stop:
+            async with aclosing(people.read(file, self.blocks, 0, stop)) as chunks:
+                seen = b"".join([chunk async for chunk in chunks])
+        return types.by_bytes(seen)
 
 
 def partly(look: Look, headers: dict[str, str], body: bytes) -> HttpAnswer:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from taijitu.ipld.cid import RAW, link_to
 from taijitu.protocols.pace import Pace
 from taijitu.server import http
 from taijitu.server.gateway import Gateway, is_private
@@ -106,6 +107,18 @@ async def test_a_reader_who_takes_nothing_loses_his_place(
     async with stalled(site, stored.path):
         assert gateway.slots.taken == 1
         await until(lambda: gateway.slots.taken == 0)
+
+
+async def test_a_file_that_cannot_be_told_what_it_is_holds_no_place(
+    site: Site, gateway: Gateway
+) -> None:
+    stored = file(os.urandom(1_000), 100)
+    missing = link_to(bytes(stored.blocks[0].data), RAW)
+    await site.store(
+        Stored(stored.packed, [each for each in stored.blocks if each.link != missing])
+    )
+    reply = await site.get(stored.path, range="bytes=500-")
+    assert (reply.status, gateway.slots.taken) == (404, 0)
 
 
 @pytest.mark.parametrize(

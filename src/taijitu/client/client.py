@@ -32,7 +32,9 @@ from taijitu.ucan.signer import SEED_SIZE, InvalidKey, Signer
 from taijitu.wire.exchange import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from taijitu.client.blobs import Blobs
     from taijitu.client.connection import Connection, Times
+    from taijitu.client.contents import Contents
 
 URL: Final = "http://localhost:3000"
 """Where a service listens unless it is told otherwise."""
@@ -159,6 +161,18 @@ class Client:
     def store(self) -> Store:
         """The store of that space."""
         return self.space.store
+
+    @property
+    def blobs(self) -> "Blobs":
+        """The blobs of that space."""
+        return self.space.blobs
+
+    @property
+    def contents(self) -> "Contents":
+        """What CIDs name, whoever stored it: files and folders to read, list and write."""
+        from taijitu.client.contents import Contents  # noqa: PLC0415
+
+        return Contents(self)
 
     @property
     def uploads(self) -> Uploads:

@@ -125,9 +125,11 @@ class Connection:
                         raise Unusable(f"what is to be sent cannot be read: {unread[0]}") from None
                     raise
 
-    async def read(self, url: str, start: int) -> AsyncGenerator[bytes]:
+    async def read(
+        self, url: str, start: int = 0, headers: Mapping[str, str] = {}
+    ) -> AsyncGenerator[bytes]:
         """The bytes at a URL from the offset `start` on, piece by piece. Raises as `ask`."""
-        headers = {"range": f"bytes={start}-"} if start else {}
+        headers = {**headers, "range": f"bytes={start}-"} if start else headers
         silence = self.times.silence
         with told(url):
             asked = self.http.get(address(url), headers=headers, max_redirects=REDIRECTS_MAX)

@@ -42,6 +42,10 @@ class WrongBytes(ClientError):
     """The bytes are not those that the link names."""
 
 
+class Unreadable(ClientError):
+    """The bytes are right, and are no file or folder, or none that can be written safely."""
+
+
 class Refused(ClientError):
     """The service says no, in a receipt it has signed. `name` is its word for why."""
 

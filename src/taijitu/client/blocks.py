@@ -1,0 +1,194 @@
+"""Where the blocks of content come from: a trustless gateway, or the shards of an upload.
+
+Law: a block that is answered has the hash that its link names, whoever sent it. What comes unasked
+is not read, so that no body can be too long.
+"""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
+from urllib.parse import quote
+
+from taijitu.client.content import in_thread
+from taijitu.client.failures import NotFound, WrongBytes
+from taijitu.client.retry import Again
+from taijitu.ipld.car import CarError, block_in
+from taijitu.ipld.carstream import BLOCK_SIZE_MAX, CarStream
+from taijitu.ipld.cid import RAW, Link
+
+if TYPE_CHECKING:
+    from taijitu.client.client import Client
+
+CAR: Final = {"accept": "application/vnd.ipld.car; version=1; order=dfs; dups=y"}
+"""In the order in which a walk wants them, and as often."""
+
+RAW_BLOCK: Final = {"accept": "application/vnd.ipld.raw"}
+
+
+class Blocks(Protocol):
+    """Answers blocks by their links. Close it."""
+
+    async def block(self, link: Link) -> bytes:
+        """Raises `NotFound`, `WrongBytes`, `Unavailable` …"""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Gateway:
+    """Blocks from `GET /ipfs/…`: of one CAR while they come as they are wanted, else one by one.
+
+    Where a CAR breaks off, the next one begins with the block that was wanted.
+    """
+
+    def __init__(
+        self, client: "Client", root: Link, segments: Sequence[str], scope: str = "all"
+    ) -> None:
+        """`scope`: all that is below the end of the path, or the `entity` there, or each `block`
+        by itself."""
+        self.client = client
+        self.scope = scope
+        self.next = "/".join([f"{root}", *(quote_of(each) for each in segments)])
+        self.coming: Coming | None = None
+
+    async def block(self, link: Link) -> bytes:
+        patience = self.client.patience(f"fetching {link}")
+        while True:
+            try:
+                return await self.once(link)
+            except Again as why:
+                await self.close()
+                await patience.wait(why)
+            except CarError as why:
+                text = f"{self.client.url} gives something else than {link}: {why}"
+                raise WrongBytes(text) from why
+
+    async def once(self, link: Link) -> bytes:
+        """One try. Raises `Again` too."""
+        if self.coming is None and self.scope != "block" and link.codec != RAW:
+            url = f"{self.client.url}/ipfs/{self.next or link}?format=car&dag-scope={self.scope}"
+            self.coming = Coming(self.client.connection.read(url, headers=CAR))
+        self.next = ""
+        if self.coming is not None:
+            block = await self.coming.take(link)
+            if block is not None:
+                return block
+            if self.coming.is_over:
+                await self.close()
+        return await self.alone(link)
+
+    async def alone(self, link: Link) -> bytes:
+        """The block by itself."""
+        data = bytearray()
+        url = f"{self.client.url}/ipfs/{link}?format=raw"
+        async with aclosing(self.client.connection.read(url, headers=RAW_BLOCK)) as chunks:
+            async for chunk in chunks:
+                data += chunk
+                if len(data) > BLOCK_SIZE_MAX:
+                    raise CarError(f"a block of more than {BLOCK_SIZE_MAX} bytes")
+        return block_in(link.data + data)[1]
+
+    async def close(self) -> None:
+        coming, self.coming = self.coming, None
+        if coming is not None:
+            await coming.chunks.aclose()
+
+
+class Coming:
+    """A CAR that comes."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes]) -> None:
+        self.chunks = chunks
+        self.car = CarStream()
+        self.first: tuple[Link, bytes] | None = None
+        """What is next, if that is here."""
+        self.is_over = False
+
+    async def take(self, link: Link) -> bytes | None:
+        """The block if it is next, else None. Raises `CarError`, and what reading raises."""
+        while self.first is None and not self.is_over:
+            self.first = self.car.block()
+            if self.first is None:
+                chunk = await anext(self.chunks, b"")
+                self.is_over = not chunk
+                self.car.feed(chunk)
+        if self.first is None or self.first[0] != link:
+            return None
+        block, self.first = self.first[1], None
+        return block
+
+
+class Shards:
+    """Blocks out of CARs that were fetched as a whole, into a temporary file."""
+
+    def __init__(self, client: "Client") -> None:
+        self.client = client
+        self.file = cast("BinaryIO", TemporaryFile(buffering=0))  # noqa: SIM115
+        self.places: dict[Link, tuple[int, int]] = {}
+
+    async def fetch(self, links: Iterable[Link]) -> None:
+        """Raises `NotFound`, `WrongBytes`, `Unavailable` …"""
+        at = 0
+        for link in links:
+            car = CarStream()
+            async with aclosing(self.client.stream(link)) as chunks:
+                async for chunk in chunks:
+                    car.feed(chunk)
+                    try:
+                        while (found := car.block()) is not None:
+                            await in_thread(self.file.write, found[1])
+                            self.places[found[0]] = at, len(found[1])
+                            at += len(found[1])
+                    except CarError as why:
+                        text = f"{link} is not the CAR that it should be: {why}"
+                        raise WrongBytes(text) from why
+
+    async def block(self, link: Link) -> bytes:
+        place = self.places.get(link)
+        if place is None:
+            raise NotFound("NotFound", f"the block {link} is in none of the shards")
+
+        def read() -> bytes:
+            self.file.seek(place[0])
+            return self.file.read(place[1])
+
+        return await in_thread(read)
+
+    async def close(self) -> None:
+        self.file.close()
+
+
+def quote_of(segment: str) -> str:
+    return quote(segment.encode("utf-8", "surrogateescape"), safe="")
+
+
+class First:
+    """The gateway, or where that does not have the root, the shards that the space knows of."""
+
+    def __init__(self, client: "Client", root: Link, gateway: Gateway) -> None:
+        self.client = client
+        self.root = root
+        self.source: Blocks = gateway
+        self.fresh = True
+
+    async def block(self, link: Link) -> bytes:
+        fresh, self.fresh = self.fresh, False
+        try:
+            return await self.source.block(link)
+        except NotFound:
+            if not fresh or self.client.signer is None:
+                raise
+            return await self.from_shards(link)
+
+    async def from_shards(self, link: Link) -> bytes:
+        """Raises `NotFound` where the space does not know the content either."""
+        upload = await self.client.uploads.get(self.root)
+        await self.source.close()
+        shards = Shards(self.client)
+        self.source = shards
+        await shards.fetch(upload.shards)
+        return await shards.block(link)
+
+    async def close(self) -> None:
+        await self.source.close()

@@ -1,0 +1,232 @@
+"""Content written as files and folders.
+
+Law: nothing is written outside the target, whatever names and links say, and the target is there
+whole or not at all: everything is made anew in a folder beside it, which then takes its place. A
+symlink leads from where it is down, or up to the target at most, and not through another one
+upwards; what would lead out is refused.
+"""
+
+import os
+import shutil
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final, Literal, NamedTuple
+
+from taijitu.client.blocks import Blocks
+from taijitu.client.content import Progress, ignore, in_thread
+from taijitu.client.failures import Unreadable, Unusable
+from taijitu.client.leading import found_by, told
+from taijitu.ipld.cid import Link
+from taijitu.kernel.record import Record
+from taijitu.unixfs.content import Piece, pieces
+from taijitu.unixfs.data import Time
+from taijitu.unixfs.listing import Entry, entries
+from taijitu.unixfs.node import Directory, File, Node, Shard, Symlink, read
+from taijitu.unixfs.walk import inline, is_inline
+
+DEPTH_MAX: Final = 500
+"""Folders inside each other."""
+
+NAME_LENGTH_MAX: Final = 64
+"""Characters of a name that the name of its unfinished copy begins with."""
+
+LARGE: Final = 64 * 1024
+"""Bytes from which on writing is done beside the loop."""
+
+CREATING: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+PERMISSIONS: Final = 0o777
+"""Of a mode, what is kept: nobody else decides about set-user-id."""
+
+SECONDS_MAX: Final = 2**40
+"""A time of modification that is kept lies so many seconds from 1970, at most."""
+
+
+class Got(Record):
+    """What was written."""
+
+    link: Link
+    kind: Literal["file", "folder", "symlink"]
+    size: int
+    """Bytes of all files."""
+    files: int
+
+
+class Open(NamedTuple):
+    """A folder that is being filled."""
+
+    path: Path
+    node: Directory | Shard
+    entries: AsyncGenerator[Entry]
+
+
+async def save(blocks: Blocks, link: Link, target: Path, progress: Progress = ignore) -> Got:
+    """Write what a link names to `target`, which must not be there unless both are files.
+
+    Raises `Unusable` if it cannot be written, `Unreadable` for content that is none, and as
+    `Blocks.block`.
+    """
+    with told():
+        node = read(link, await block_of(blocks, link))
+    await in_thread(check_free, target, isinstance(node, File))
+    with written(target):
+        prefix = f".{target.name[:NAME_LENGTH_MAX]}."
+        beside = Path(await in_thread(lambda: mkdtemp(dir=target.parent, prefix=prefix)))
+        try:
+            made = Unpacking(blocks, progress)
+            aside = beside / "made"
+            kind = await made.whole(node, aside)
+            await in_thread(os.replace, aside, target)
+            return Got(link, kind, made.size, made.files)
+        finally:
+            await in_thread(remove, beside)
+
+
+async def block_of(blocks: Blocks, link: Link) -> bytes:
+    """The block behind a link, which may be the link itself."""
+    return inline(link) if is_inline(link) else await blocks.block(link)
+
+
+class Unpacking:
+    """Makes a file, or a folder and all that is in it, in a folder of its own."""
+
+    def __init__(self, blocks: Blocks, progress: Progress) -> None:
+        self.blocks = blocks
+        self.progress = progress
+        self.size = 0
+        self.files = 0
+
+    async def whole(self, node: Node, path: Path) -> Literal["file", "folder", "symlink"]:
+        """Make it, and everything below."""
+        levels: list[Open] = []
+        try:
+            opened = await self.make(node, path, depth=0)
+            if opened is None:
+                return "symlink" if isinstance(node, Symlink) else "file"
+            levels.append(opened)
+            while levels:
+                entry = await anext(levels[-1].entries, None)
+                if entry is None:
+                    finish(levels.pop())
+                    continue
+                opened = await self.entry(entry, levels[-1].path, len(levels))
+                if opened is not None:
+                    levels.append(opened)
+            return "folder"
+        finally:
+            for level in levels:
+                await level.entries.aclose()
+
+    async def entry(self, entry: Entry, folder: Path, depth: int) -> Open | None:
+        if not entry.is_addressable:
+            raise Unreadable(f"no file can be called {entry.name[:80]!r}")
+        if depth > DEPTH_MAX:
+            raise Unreadable(f"{entry.link} is in more than {DEPTH_MAX} folders")
+        with told():
+            node = read(entry.link, await block_of(self.blocks, entry.link))
+        return await self.make(node, folder / entry.name, depth)
+
+    async def make(self, node: Node, path: Path, depth: int) -> Open | None:
+        """Make a file or a symlink; begin a folder."""
+        try:
+            match node:
+                case File():
+                    await self.file(node, path)
+                case Symlink():
+                    link_to(path, harmless(node.target, depth))
+                case Directory() | Shard():
+                    make_folder(path)
+                    return Open(path, node, found_by(entries(node), self.blocks))
+        except FileExistsError:
+            raise Unreadable(f"{path.name[:80]!r} is there twice") from None
+        except ValueError as why:
+            raise Unreadable(f"no file can be called {path.name[:80]!r}") from why
+        return None
+
+    async def file(self, file: File, path: Path) -> None:
+        fd = os.open(path, CREATING, 0o666)
+        try:
+            async with aclosing(bytes_of(file, self.blocks)) as parts:
+                async for part in parts:
+                    if len(part) < LARGE:
+                        write_all(fd, part)
+                    else:
+                        await in_thread(write_all, fd, part)
+                    self.size += len(part)
+                    self.progress(self.size)
+        finally:
+            os.close(fd)
+        keep(path, file.mode, file.mtime)
+        self.files += 1
+
+
+async def bytes_of(
+    file: File, blocks: Blocks, start: int = 0, stop: int | None = None
+) -> AsyncGenerator[memoryview]:
+    """The bytes of a file, piece by piece. Raises as `found_by`."""
+    async with aclosing(found_by(pieces(file, start, stop), blocks)) as parts:
+        async for part in parts:
+            if isinstance(part, Piece):
+                block = await blocks.block(part.link)
+                with told():
+                    yield part.of(block)
+            else:
+                yield part
+
+
+def link_to(path: Path, target: bytes) -> None:
+    path.symlink_to(os.fsdecode(target))
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def check_free(target: Path, is_file: bool) -> None:
+    """Raises `Unusable` for what is there and is not to be replaced."""
+    if os.path.lexists(target) and not (is_file and target.is_file()):
+        raise Unusable(f"{target} is there already")
+
+
+def finish(folder: Open) -> None:
+    keep(folder.path, folder.node.mode, folder.node.mtime)
+
+
+def keep(path: Path, mode: int | None, mtime: Time | None) -> None:
+    """Mode and time of modification, where they were packed. The owner can always go on reading
+    and removing it."""
+    if mode is not None:
+        least = 0o700 if path.is_dir() else 0o400
+        path.chmod(mode & PERMISSIONS | least)
+    if mtime is not None and abs(mtime.seconds) < SECONDS_MAX:
+        nanoseconds = mtime.seconds * 1_000_000_000 + mtime.nanoseconds
+        os.utime(path, ns=(nanoseconds, nanoseconds))
+
+
+def harmless(target: bytes, depth: int) -> bytes:
+    """The target of a symlink `depth` folders below what is written. Raises `Unreadable` if it
+    could lead out of that."""
+    names = [name for name in target.split(b"/") if name not in (b"", b".")]
+    ups = next((at for at, name in enumerate(names) if name != b".."), len(names))
+    if target.startswith(b"/") or b"\0" in target or ups >= depth or b".." in names[ups:]:
+        raise Unreadable(f"a symlink to {target[:80]!r} could lead out of the folder")
+    return target
+
+
+def write_all(fd: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def written(target: Path) -> Generator[None]:
+    """Raises `Unusable` where the file system says no."""
+    try:
+        yield
+    except OSError as why:
+        raise Unusable(f"{target} cannot be written: {why.strerror}") from None

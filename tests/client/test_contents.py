@@ -1,0 +1,255 @@
+"""Goal: what was put comes back as it was, by its CID and a path; what a stranger made can not write
+or lead outside of where it was to go.
+
+Method: a real service with its gateway, with a gateway that is off, and blocks made by hand.
+"""
+
+import os
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from support.service import Serve
+from taijitu.client import (
+    Client,
+    NotFound,
+    Signer,
+    Unreadable,
+    Unusable,
+)
+from taijitu.client.unpacking import Got
+from taijitu.ipld import car, dagpb
+from taijitu.ipld.cid import CAR, DAG_PB, RAW, Link, link_to
+from taijitu.ipld.dagpb import PbLink, PbNode
+from taijitu.unixfs import data as messages
+from taijitu.unixfs.data import Data, Kind, Time
+
+Connect = Callable[..., Client]
+Block = tuple[Link, bytes]
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with files of all kinds of sizes and names."""
+    chance = random.Random(7)
+    folder = tmp_path / "folder"
+    sizes = {
+        "empty": 0,
+        "small.txt": 5,
+        "below/large.bin": 3 * MIB + 1,
+        "below/deep/er/x": 70_000,
+        "ü ☯ #?%.txt": 11,
+    }
+    sizes |= {f"many/{number}": number % 7 for number in range(1_010)}
+    for name, size in sizes.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(chance.randbytes(size))
+    return folder
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def named(name: str, block: Block) -> PbLink:
+    return PbLink(block[0], name.encode(), len(block[1]))
+
+
+def node(data: Data, links: Sequence[PbLink] = ()) -> Block:
+    block = dagpb.encode(PbNode([*links], messages.encode(data)))
+    return link_to(block, DAG_PB), block
+
+
+def raw(data: bytes) -> Block:
+    return link_to(data, RAW), data
+
+
+def symlink(target: bytes) -> Block:
+    return node(Data(Kind.SYMLINK, target))
+
+
+def directory(**entries: Block) -> Block:
+    return node(Data(Kind.DIRECTORY), [named(name, block) for name, block in entries.items()])
+
+
+async def stored(client: Client, *blocks: Block) -> Link:
+    """The last of the blocks, once all are stored."""
+    data = car.encode([blocks[-1][0]], blocks)
+    return (await client.space.put_car(data)).root
+
+
+async def test_a_folder_comes_back_as_it_was(
+    connect: Connect, alice: Signer, folder: Path, tmp_path: Path
+) -> None:
+    async with connect(alice) as client:
+        made = await client.space.put(folder)
+    async with connect() as anyone:
+        got = await anyone.contents.save(made.root, tmp_path / "back")
+        assert contents_of(tmp_path / "back") == contents_of(folder)
+        assert (got.kind, got.size, got.files) == ("folder", made.size, 1_015)
+        below = await anyone.contents.save(f"{made.root}/below/deep", tmp_path / "deep")
+        assert contents_of(tmp_path / "deep") == contents_of(folder / "below" / "deep")
+        assert below.files == 1
+        path = f"ipfs://{made.root}/ü ☯ #?%.txt"
+        assert await anyone.contents.save(path, tmp_path / "odd") == Got(
+            link_to((folder / "ü ☯ #?%.txt").read_bytes(), RAW), "file", 11, 1
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["back", "deep", "folder", "odd"]
+
+
+async def test_a_part_of_a_file_is_read_without_the_rest(
+    connect: Connect, alice: Signer, folder: Path
+) -> None:
+    whole = (folder / "below" / "large.bin").read_bytes()
+    async with connect(alice) as client:
+        made = await client.space.put(folder)
+        path = f"/ipfs/{made.root}/below/large.bin"
+        read = b"".join([part async for part in client.contents.read(path)])
+        part = b"".join([part async for part in client.contents.read(path, MIB - 3, 2 * MIB + 3)])
+    assert read == whole
+    assert part == whole[MIB - 3 : 2 * MIB + 3]
+
+
+async def test_a_folder_is_listed_and_shown_as_a_tree(
+    connect: Connect, alice: Signer, folder: Path
+) -> None:
+    async with connect(alice) as client:
+        made = await client.space.put(folder)
+        names = [each.name async for each in client.contents.list(made.root)]
+        assert names == ["below", "empty", "many", "small.txt", "ü ☯ #?%.txt"]
+        many = {each.name async for each in client.contents.list(f"{made.root}/many")}
+        assert many == {str(number) for number in range(1_010)}
+        tree = [each async for each in client.contents.tree(f"{made.root}/below")]
+        assert [(each.name, each.kind) for each in tree] == [
+            ("", "folder"),
+            ("deep", "folder"),
+            ("deep/er", "folder"),
+            ("deep/er/x", "file"),
+            ("large.bin", "file"),
+        ]
+        assert tree[-1].size == 3 * MIB + 1
+
+
+async def test_without_a_gateway_the_shards_of_the_space_are_read(
+    serve: Serve, alice: Signer, folder: Path, tmp_path: Path
+) -> None:
+    service = serve(TAIJITU_GATEWAY="off")
+    async with Client(service.url, key=alice) as client:
+        made = await client.space.put(folder)
+        await client.contents.save(f"{made.root}/below", tmp_path / "back")
+        assert contents_of(tmp_path / "back") == contents_of(folder / "below")
+    async with Client(service.url) as anyone:
+        with pytest.raises(NotFound):
+            await anyone.contents.save(made.root, tmp_path / "nothing")
+
+
+async def test_what_is_not_there_is_told_and_leaves_nothing_behind(
+    connect: Connect, alice: Signer, folder: Path, tmp_path: Path
+) -> None:
+    async with connect(alice) as client:
+        made = await client.space.put(folder)
+        with pytest.raises(NotFound, match="there is no 'nowhere'"):
+            await client.contents.save(f"{made.root}/below/nowhere", tmp_path / "x")
+        with pytest.raises(NotFound, match="is a file"):
+            await client.contents.save(f"{made.root}/empty/more", tmp_path / "x")
+        with pytest.raises(NotFound):
+            await client.contents.save(link_to(os.urandom(9), DAG_PB), tmp_path / "x")
+        with pytest.raises(Unusable, match="is not a link"):
+            await client.contents.save("nonsense", tmp_path / "x")
+        with pytest.raises(Unusable, match="out of its root"):
+            await client.contents.save(f"{made.root}/../x", tmp_path / "x")
+        with pytest.raises(Unusable, match="there already"):
+            await client.contents.save(made.root, folder)
+        with pytest.raises(Unreadable, match="no folder"):
+            [each async for each in client.contents.list(f"{made.root}/empty")]
+        with pytest.raises(Unreadable, match="no file"):
+            [each async for each in client.contents.read(made.root)]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+async def test_a_folder_that_breaks_off_is_not_there_at_all(
+    connect: Connect, alice: Signer, tmp_path: Path
+) -> None:
+    here, absent = raw(os.urandom(100)), raw(os.urandom(100))
+    async with connect(alice) as client:
+        root = await stored(client, here, directory(a=here, b=absent))
+        with pytest.raises(NotFound):
+            await client.contents.save(root, tmp_path / "half")
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "../x", "/etc/x", "a\0b", ""])
+async def test_a_name_that_leads_elsewhere_is_refused(
+    connect: Connect, alice: Signer, tmp_path: Path, name: str
+) -> None:
+    file = raw(os.urandom(10))
+    async with connect(alice) as client:
+        root = await stored(client, file, directory(**{name: file}))
+        with pytest.raises(Unreadable, match="no file can be called"):
+            await client.contents.save(root, tmp_path / "x")
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    "target", [b"/etc/passwd", b"..", b"../x", b"a/..", b"a/../b", b"../../x", b"./../x"]
+)
+async def test_a_symlink_that_leads_out_is_refused(
+    connect: Connect, alice: Signer, tmp_path: Path, target: bytes
+) -> None:
+    link = symlink(target)
+    async with connect(alice) as client:
+        root = await stored(client, link, directory(out=link))
+        with pytest.raises(Unreadable, match="could lead out"):
+            await client.contents.save(root, tmp_path / "x")
+        with pytest.raises(Unreadable, match="could lead out"):
+            await client.contents.save(f"{root}/out", tmp_path / "x")
+    assert [*tmp_path.iterdir()] == []
+
+
+async def test_a_symlink_within_the_folder_stays_one(
+    connect: Connect, alice: Signer, tmp_path: Path
+) -> None:
+    file, up, down = raw(os.urandom(10)), symlink(b"../file"), symlink(b"below/up")
+    below = directory(up=up)
+    async with connect(alice) as client:
+        blocks = (file, up, down, below, directory(below=below, down=down, file=file))
+        root = await stored(client, *blocks)
+        await client.contents.save(root, tmp_path / "x")
+    assert (tmp_path / "x" / "below" / "up").readlink() == Path("../file")
+    assert (tmp_path / "x" / "down").read_bytes() == file[1]
+
+
+async def test_one_name_twice_is_one_entry_and_nothing_is_written_through_a_symlink(
+    connect: Connect, alice: Signer, tmp_path: Path
+) -> None:
+    file, inner = raw(os.urandom(10)), symlink(b"real")
+    within = directory(file=file)
+    links = [named("a", inner), named("a", within), named("real", within)]
+    async with connect(alice) as client:
+        root = await stored(client, file, inner, within, node(Data(Kind.DIRECTORY), links))
+        await client.contents.save(root, tmp_path / "x")
+    assert (tmp_path / "x" / "a").readlink() == Path("real")
+    assert contents_of(tmp_path / "x" / "real") == {"file": file[1]}
+
+
+async def test_mode_and_time_are_kept_and_nobody_becomes_somebody_else(
+    connect: Connect, alice: Signer, tmp_path: Path
+) -> None:
+    content = os.urandom(10)
+    file = node(Data(Kind.FILE, content, 10, mode=0o4711, mtime=Time(1_000_000_000, 5)))
+    async with connect(alice) as client:
+        root = await stored(client, file)
+        await client.contents.save(root, tmp_path / "x")
+    about = (tmp_path / "x").stat()
+    assert about.st_mode & 0o7777 == 0o711
+    assert about.st_mtime_ns == 1_000_000_000_000_000_005
+    assert link_to(content, CAR) != root

@@ -3,7 +3,13 @@ files of any beginning, which have a type."""
 
 from typing import Final
 
-from taijitu.gateway.asked import FILE_NAME_MAX, SEGMENTS_MAX, NotUnderstood, asked
+from taijitu.gateway.asked import (
+    FILE_NAME_MAX,
+    SEGMENTS_MAX,
+    Asked,
+    NotUnderstood,
+    asked,
+)
 from taijitu.gateway.types import by_bytes, by_name
 from taijitu.server.dispositions import disposition
 
@@ -27,11 +33,10 @@ BEGINNINGS: Final = [
 def request(data: bytes, _: int) -> None:
     """A path, a query and an `Accept`, a line each."""
     path, query, accept = (*data.decode("latin-1").split("\n", 2), "", "")[:3]
-    try:
-        found = asked(path, query, accept)
-    except NotUnderstood as why:
-        assert why.status in (400, 406)
-        assert str(why).endswith(".")
+    found = understood(path, query, accept)
+    if isinstance(found, NotUnderstood):
+        assert found.status in (400, 406)
+        assert str(found).endswith(".")
         return
     assert len(found.segments) <= SEGMENTS_MAX
     assert not {"", ".", ".."} & set(found.segments)
@@ -43,6 +48,13 @@ def request(data: bytes, _: int) -> None:
         header = disposition("inline", each)
         assert header.isascii()
         assert header.isprintable()
+
+
+def understood(path: str, query: str, accept: str) -> Asked | NotUnderstood:
+    try:
+        return asked(path, query, accept)
+    except NotUnderstood as why:
+        return why
 
 
 def beginning(data: bytes, _: int) -> None:

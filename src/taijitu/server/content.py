@@ -244,7 +244,7 @@ class Content:
         return Stream(206, headers | span, length, chunks)
 
     async def type_of(self, file: Open, seen: bytes) -> str:
-        """What a file is that begins with these bytes. More are read if they are too few to tell."""
+        """What a file is that begins with these bytes. If they are too few, more are read."""
         stop = min(types.SNIFFED, file.size)
         if len(seen) < stop:
             async with aclosing(people.read(file, self.blocks, 0, stop)) as chunks:

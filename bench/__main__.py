@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import flow, gateway, growth, packing, recovery, report, store_flow, upload
+from bench import flow, gateway, growth, packing, recovery, report, scanning, store_flow, upload
 from bench.load import Plan
 from bench.report import Row, Run
 from bench.service import running
@@ -85,6 +85,7 @@ BENCHMARKS = {
     "put": put,
     "pack": packing.packing,
     "gateway": gateway.gateway,
+    "scan": scanning.scanning,
     "growth": growth.growth,
     "restart": restart,
 }

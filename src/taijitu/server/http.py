@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import field
 
 from taijitu.kernel.record import Record
-from taijitu.server.limits import SILENCE_MAX
+from taijitu.server.limits import SENT_AT_ONCE, SILENCE_MAX
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -169,11 +169,13 @@ async def pour(request: Request, chunks: AsyncIterator[bytes], send: Send) -> in
     gone = asyncio.create_task(request.gone())
     try:
         async for chunk in chunks:
-            if gone.done():
-                raise Disconnected
-            async with asyncio.timeout(SILENCE_MAX):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            sent += len(chunk)
+            for start in range(0, len(chunk), SENT_AT_ONCE):
+                if gone.done():
+                    raise Disconnected
+                part = chunk[start : start + SENT_AT_ONCE]
+                async with asyncio.timeout(SILENCE_MAX):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                sent += len(part)
     finally:
         gone.cancel()
     await send({"type": "http.response.body", "body": b"", "more_body": False})

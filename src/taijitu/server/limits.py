@@ -46,6 +46,9 @@ GATEWAY_PAUSE: Final = 5
 SILENCE_MAX: Final = 60.0
 """Seconds that a peer in the middle of a transfer may neither give nor take a byte."""
 
+SENT_AT_ONCE: Final = 256 * 1024
+"""Bytes that a peer has to take within that time: he may be slow, and not silent."""
+
 RETRY_AFTER: Final = "1"
 """Seconds a client should wait when it is told that too much is under way."""
 

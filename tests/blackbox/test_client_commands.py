@@ -140,10 +140,14 @@ def test_what_is_piped_in_comes_out_of_the_pipe(run: Run, alice: str) -> None:
 
 
 def test_what_is_no_car_is_stored_with_a_warning(run: Run, alice: str, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_bytes(os.urandom(100))
-    put = run("put", "notes.txt", **ALICE)
-    assert put.code == 0
-    assert put.err.startswith("warning: notes.txt is not a CAR; it is stored as it is\n")
+    (tmp_path / "notes.car").write_bytes(os.urandom(100))
+    (tmp_path / "notes").write_bytes(os.urandom(100))
+    for arguments in (["notes.car"], ["notes", "--car"]):
+        put = run("put", *arguments, **ALICE)
+        assert put.code == 0
+        warning = f"warning: {arguments[0]} is not a CAR; it is stored as it is\n"
+        assert put.err.startswith(warning)
+        assert put.out == f"{link_of(tmp_path / arguments[0])}\n"
 
 
 def test_a_proof_lets_somebody_else_into_a_space(

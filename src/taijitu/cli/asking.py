@@ -89,6 +89,21 @@ def run(work: "Callable[[Client], Awaitable[V]]", whom: Whom, who: Who | None = 
         raise Refusal(in_words(why, who)) from None
 
 
+def usable(made: Callable[[], V]) -> V:
+    """What is made of something that was typed. Raises `Refusal`, in words."""
+    from taijitu.client import ClientError
+
+    try:
+        return made()
+    except ClientError as why:
+        raise Refusal(str(why)) from None
+
+
+def has_key(who: Who) -> bool:
+    """Whether there is a key to ask with."""
+    return who.key is not None or bool(os.environ.get(AGENT_KEY, ""))
+
+
 def key_of(who: Who) -> "Signer":
     """The agent's key. Raises `Refusal`."""
     from taijitu.cli.key import in_file

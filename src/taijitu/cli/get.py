@@ -11,12 +11,13 @@ from typing import IO, TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter
 
 from taijitu.cli import words
-from taijitu.cli.asking import FileOrDash, Whom, run
+from taijitu.cli.asking import FileOrDash, Who, Whom, has_key, run, usable
 from taijitu.cli.bar import bars
 from taijitu.cli.trouble import Refusal
 
 if TYPE_CHECKING:
     from taijitu.client import Client
+    from taijitu.client.unpacking import Got
 
 STDOUT: Final = Path("-")
 
@@ -28,29 +29,75 @@ PLAIN: Final = 0o666
 
 
 def get(
-    link: str,
+    path: str,
     /,
     *,
     out: Annotated[FileOrDash | None, Parameter(name=["--out", "-o"])] = None,
+    who: Who | None = None,
     whom: Whom | None = None,
     json: bool = False,
 ) -> None:
-    """Fetch the bytes that a link names, and write them to a file once they are verified.
+    """Fetch a file or a folder by its CID, every block verified as it arrives.
 
-    Takes no key: stored bytes are public to whoever knows their link, unless the service is set
-    up otherwise. Where the connection breaks off, it goes on from there.
+    Of CID/path, what the path leads to. The link of a CAR fetches that as it is.
+
+    Takes no key: what is stored is public to whoever knows its CID, unless the service is set up
+    otherwise. Where the connection breaks off, it goes on from there. With a key, it also works
+    where the service has no gateway, for uploads of the space.
 
     Parameters
     ----------
-    link
-        The link of a CAR.
+    path
+        CID, or CID/path.
     out
-        The file; a folder, to write LINK.car into; or - for standard output, where the bytes
-        arrive before they are verified: look at the exit code. Default: LINK.car, here.
+        Where to; a folder that is there, to write into it; or - for standard output. Default: the
+        last name of the path, or the CID, here. A folder is never written over. Of a CAR, - gets
+        the bytes before they are verified: look at the exit code.
     json
-        Print JSON: {"link", "size", "file"}.
+        Print JSON: {"cid", "kind", "size", "files", "file"}; for a CAR: {"link", "size", "file"}.
     """
-    path = place(link, out)
+    from taijitu.client.contents import where
+    from taijitu.ipld.cid import CAR
+
+    asking = who if has_key(who or Who()) else None
+    asked = usable(lambda: where(path))
+    if asked.root.codec == CAR and not asked.segments:
+        get_car(str(asked.root), out, whom or Whom(), json)
+    elif out == STDOUT:
+        run(lambda client: to_stdout(client, path), whom or Whom(), asking)
+    else:
+        target = place(asked.segments[-1] if asked.segments else str(asked.root), out)
+        save(path, target, (asking, whom or Whom()), json)
+
+
+def save(path: str, target: Path, asking: tuple[Who | None, Whom], json: bool) -> None:
+    """Write a file or a folder."""
+
+    async def fetch(client: "Client") -> "Got":
+        with bars(quiet=json) as shown:
+            told = shown.add("fetching", None)
+            return await client.contents.save(path, target, progress=told)
+
+    got = run(fetch, asking[1], asking[0])
+    if json:
+        told = {"cid": str(got.link), "kind": got.kind, "size": got.size, "files": got.files}
+        words.print_json({**told, "file": str(target)})
+        return
+    files = f", {words.count(got.files, 'file', 'files')}" if got.kind == "folder" else ""
+    print(f"verified: {words.size(got.size)}{files}", file=sys.stderr)
+    print(target)
+
+
+async def to_stdout(client: "Client", path: str) -> None:
+    async with aclosing(client.contents.read(path)) as parts:
+        async for part in parts:
+            sys.stdout.buffer.write(part)
+    sys.stdout.buffer.flush()
+
+
+def get_car(link: str, out: Path | None, whom: Whom, json: bool) -> None:
+    """Fetch a CAR as it is."""
+    path = place(f"{link}.car", out)
 
     async def fetch(client: "Client") -> int:
         from taijitu.client.store import link_of
@@ -66,7 +113,7 @@ def get(
                         size += len(chunk)
         return size
 
-    size = run(fetch, whom or Whom())
+    size = run(fetch, whom)
     if json and path != STDOUT:
         words.print_json({"link": link, "size": size, "file": str(path)})
     elif path != STDOUT:
@@ -74,11 +121,11 @@ def get(
         print(path)
 
 
-def place(link: str, out: Path | None) -> Path:
-    """Where the bytes go."""
+def place(name: str, out: Path | None) -> Path:
+    """Where it goes."""
     if out is None:
-        return Path(f"{link}.car")
-    return out / f"{link}.car" if out.is_dir() else out
+        return Path(name)
+    return out / name if out.is_dir() else out
 
 
 @contextmanager

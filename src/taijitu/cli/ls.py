@@ -1,37 +1,111 @@
-"""`taijitu ls`: what a space holds."""
+"""`taijitu ls`: what a space holds, and what is in a folder."""
 
 import sys
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from taijitu.cli import words
-from taijitu.cli.asking import Who, Whom, run
+from taijitu.cli.asking import Who, Whom, has_key, run
 
 if TYPE_CHECKING:
-    from taijitu.client import Client, Item
+    from taijitu.client import Client, Item, Upload
+    from taijitu.unixfs.listing import Entry
 
 
-def ls(*, who: Who | None = None, whom: Whom | None = None, json: bool = False) -> None:
-    """List the CARs of a space, the newest first.
+def ls(
+    path: str | None = None,
+    /,
+    *,
+    who: Who | None = None,
+    whom: Whom | None = None,
+    json: bool = False,
+) -> None:
+    """List what a space holds, the newest first; or, of CID or CID/path, what is in that folder.
 
-    One a line: the link, the size, and since when the space has it.
+    Of a space, first the uploads: the CID, in how many shards, since when; then the CARs that were
+    stored as they are: the link, the size, since when. Of a folder, one entry a line: the CID, the
+    size that it says it has, and the name.
 
     Parameters
     ----------
+    path
+        CID or CID/path of a folder. It takes no key. Default: the space.
     json
-        Print JSON, a line for each: {"link", "size", "insertedAt", "origin"}.
+        Print JSON, a line for each: {"cid", "shards", "insertedAt"} for an upload, {"link", "size",
+        "insertedAt", "origin"} for a CAR, {"name", "cid", "size"} for what is in a folder.
     """
+    if path is None:
+        run(lambda client: space(client, json), whom or Whom(), who or Who())
+    else:
+        asking = who or Who() if has_key(who or Who()) else None
+        run(lambda client: folder(client, path, json), whom or Whom(), asking)
 
-    async def tell(client: "Client") -> None:
-        space = client.space
-        found = False
-        async for page in space.store.pages():
+
+async def folder(client: "Client", path: str, json: bool) -> None:
+    async for entry in client.contents.list(path):
+        if json:
+            words.print_json({"name": shown(entry), "cid": str(entry.link), "size": entry.size})
+        else:
+            size = "" if entry.size is None else words.size(entry.size)
+            print(f"{entry.link}  {size:>9}  {words.printable(shown(entry))}")
+
+
+def shown(entry: "Entry") -> str:
+    """A name as text, whatever its bytes are."""
+    return entry.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+async def space(client: "Client", json: bool) -> None:
+    found = await allowed([lambda: uploads(client, json), lambda: cars(client, json)])
+    if not found and not json:
+        print(f"{client.space.did} holds nothing.", file=sys.stderr)
+
+
+async def allowed(lists: "list[Callable[[], Awaitable[bool]]]") -> bool:
+    """Whether any of these lists has something. One that the proof does not allow to see, or that
+    the service does not have, is left out if another is there."""
+    from taijitu.client import HandlerNotFound, Unauthorized
+
+    found, refused = False, list[Exception]()
+    for each in lists:
+        try:
+            found = await each() or found
+        except (HandlerNotFound, Unauthorized) as why:
+            refused.append(why)
+    if len(refused) == len(lists):
+        raise refused[-1]
+    return found
+
+
+async def uploads(client: "Client", json: bool) -> bool:
+    found = False
+    async for upload in client.space.uploads.list():
+        found = True
+        words.print_json(upload_as_json(upload)) if json else print(upload_as_line(upload))
+    return found
+
+
+async def cars(client: "Client", json: bool) -> bool:
+    found = False
+    async for page in client.space.store.pages():
+        for item in page.items:
             found = True
-            for item in page.items:
-                words.print_json(as_json(item)) if json else print(as_line(item))
-        if not found and not json:
-            print(f"{space.did} holds nothing.", file=sys.stderr)
+            words.print_json(as_json(item)) if json else print(as_line(item))
+    return found
 
-    run(tell, whom or Whom(), who or Who())
+
+def upload_as_json(upload: "Upload") -> dict[str, object]:
+    return {
+        "cid": str(upload.root),
+        "shards": [str(shard) for shard in upload.shards],
+        "insertedAt": upload.inserted_at and upload.inserted_at.isoformat(),
+    }
+
+
+def upload_as_line(upload: "Upload") -> str:
+    since = f"{upload.inserted_at:%Y-%m-%d %H:%M}" if upload.inserted_at else ""
+    shards = words.count(len(upload.shards), "shard", "shards")
+    return f"{upload.root}  {shards:>9}  {since}".rstrip()
 
 
 def as_json(item: "Item") -> dict[str, object]:

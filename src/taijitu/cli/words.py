@@ -57,6 +57,13 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
+def printable(text: str) -> str:
+    """A text on one line, without what would tell a terminal to do something."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+
+
 def columns(rows: Sequence[tuple[str, str]]) -> str:
     """Names and values, one pair a line, the values below each other."""
     width = max((len(name) for name, _ in rows), default=0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from taijitu.client.blocks import Blocks, First, Gateway
 from taijitu.client.content import Progress, ignore
-from taijitu.client.failures import Unreadable, Unusable
+from taijitu.client.failures import NotFound, Unreadable, Unusable
 from taijitu.client.leading import found_by, result_of, told
 from taijitu.client.unpacking import DEPTH_MAX, Got, block_of, bytes_of, save
 from taijitu.ipld.cid import RAW, InvalidLink, Link
@@ -71,6 +71,17 @@ class Contents:
         """
         async with self.opened(where(path)) as (blocks, link):
             return await save(blocks, link, target, progress)
+
+    async def is_here(self, link: Link) -> bool:
+        """Whether a gateway at the service has a block. Raises `Unavailable` …"""
+        url = f"{self.client.url}/ipfs/{link}?format=raw"
+        try:
+            await self.client.patience(f"asking for {link}").keep(
+                lambda: self.client.connection.ask("HEAD", url)
+            )
+        except NotFound:
+            return False
+        return True
 
     async def read(
         self, path: str | Link, start: int = 0, stop: int | None = None

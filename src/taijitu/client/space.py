@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from taijitu.client import answers
-from taijitu.client.answers import Put, SpaceInfo
+from taijitu.client.answers import Put, Removed, SpaceInfo
 from taijitu.client.blobs import Blobs
 from taijitu.client.store import Store, link_of
 from taijitu.client.uploads import Uploads
@@ -62,6 +62,19 @@ class Space:
 
         told = progress or unseen
         return await files.put_car(self, source, at_once=at_once, progress=told)
+
+    async def remove(self, root: Link | str) -> tuple[Removed, ...]:
+        """Forget an upload, and let go of its shards, but of none that another upload of the space
+        has, too. Raises `NotFound`."""
+        upload = await self.uploads.get(root)
+        shards = dict.fromkeys(upload.shards)
+        async for other in self.uploads.list():
+            if other.root != upload.root:
+                for shard in other.shards:
+                    shards.pop(shard, None)
+        removed = [await self.blobs.remove(shard) for shard in shards]
+        await self.uploads.remove(upload.root)
+        return tuple(removed)
 
     async def index(self, link: Link | str) -> None:
         """Have an index, a blob of this space, taken for what it says. Raises `Refused`."""

@@ -14,8 +14,8 @@ from taijitu.unixfs.walk import Stream, fetch, is_inline
 
 DEPTH_MAX: Final = 32
 """Nodes of a file above each other. Of a width of two they hold 4 GiB of leaves."""
-OPEN_PARTS_MAX: Final = 262_144
-"""Parts of all the nodes on the way down."""
+OPEN_PARTS_MAX: Final = 65_536
+"""Parts of all the nodes on the way down: up to 15 MiB. Nodes of 1,024 parts take a few thousand."""
 
 
 class Piece(NamedTuple):

@@ -329,3 +329,21 @@ async def test_stalled_readers_hold_little_and_nobody_else_waits(
         assert time.monotonic() - began < SOON
         assert resident(service) - before < 40 * 6 * MIB
     assert (await ask(client, f"/ipfs/{small.link}")).status == 200
+
+
+async def test_stalled_readers_of_the_widest_file_hold_its_parts_and_no_more(
+    client: Client, service: Service
+) -> None:
+    """A node has at most some 43,000 parts, which take 10 MiB; little else is on its way."""
+    leaf = packing.raw(os.urandom(1_024))
+    root, _ = over(leaf.link, 1_024, 43_000)
+    await store(client, [leaf, root])
+    assert (await ask(client, f"/ipfs/{root.link}", range="bytes=5-6")).status == 206
+    before = resident(service)
+    async with AsyncExitStack() as stack:
+        wires = [await stack.enter_async_context(wire_to(service)) for _ in range(20)]
+        for wire in wires:
+            await wire.say(request("GET", f"/ipfs/{root.link}", {}))
+            assert status(await wire.head()) == 200
+        assert (await ask(client, f"/ipfs/{leaf.link}")).body == leaf.data
+        assert resident(service) - before < 20 * 16 * MIB

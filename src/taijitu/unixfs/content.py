@@ -15,7 +15,7 @@ from taijitu.unixfs.walk import Stream, fetch, is_inline
 DEPTH_MAX: Final = 32
 """Nodes of a file above each other. Of a width of two they hold 4 GiB of leaves."""
 OPEN_PARTS_MAX: Final = 65_536
-"""Parts of all the nodes on the way down: up to 15 MiB. Nodes of 1,024 parts take a few thousand."""
+"""Parts of all the nodes on the way down: 15 MiB. Nodes of 1,024 take a few thousand."""
 
 
 class Piece(NamedTuple):

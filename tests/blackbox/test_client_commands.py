@@ -174,6 +174,55 @@ def test_a_proof_lets_somebody_else_into_a_space(
     assert f"\nproof  store/list on {alice} until 20" in words
 
 
+def test_what_was_given_is_passed_on_shown_and_taken_back(
+    run: Run, alice: str, bob: str, photos: Path, tmp_path: Path
+) -> None:
+    mallory = written(tmp_path / "mallory.key")
+    (tmp_path / "proofs").mkdir()
+    owner = ("delegate", "--space-key", "alice.key", "--to", bob, "--can", "store/*")
+    assert run(*owner, "-o", "proofs/bob.car").code == 0
+    passed = run(
+        *("delegate", "--to", mallory, "--can", "store/list", "--proof", "proofs", "--json"), **BOB
+    )
+    told = json.loads(passed.out)
+    assert (told["space"], told["audience"], told["can"]) == (alice, mallory, ["store/list"])
+    asking = {"TAIJITU_AGENT_KEY": "mallory.key", "TAIJITU_PROOF": told["proof"]}
+    assert run("ls", **asking).code == 0
+
+    shown = run("proof", told["proof"], "--json")
+    assert json.loads(shown.out) == {
+        "cid": told["cid"],
+        "issuer": bob,
+        "audience": mallory,
+        "can": ["store/list"],
+        "with": [alice],
+        "expires": told["expires"],
+    }
+    assert f"from   {bob}\nto     {mallory}\n" in run("proof", told["proof"]).out
+
+    revoked = run("revoke", "proofs/bob.car", **ALICE)
+    assert (revoked.code, revoked.out[:12]) == (0, "revoked bafy")
+    refused = run("ls", **asking)
+    assert refused.code == 1
+    assert "revoked" in refused.err
+
+
+def test_a_login_that_nobody_confirms_ends(run: Run, alice: str) -> None:
+    ended = run("login", "alice@example.com", "--within", "1s", **ALICE)
+    assert ended.code == 1
+    assert ended.err.startswith(f"waiting until alice@example.com confirms {alice}\n")
+    assert "nobody has confirmed the login of alice@example.com within 1 s" in ended.err
+    assert run("login", "alice", **ALICE).code == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_the_commands(run: Run, tmp_path: Path, shell: str) -> None:
+    script = run("completion", shell)
+    assert script.code == 0
+    assert "whoami" in script.out
+    assert "--hidden" in script.out or "-l hidden" in script.out
+
+
 def test_whoever_has_no_proof_is_told_how_to_get_one(
     run: Run, alice: str, bob: str, photos: Path
 ) -> None:

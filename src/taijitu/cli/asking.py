@@ -60,8 +60,8 @@ class Who:
     """The file with the agent's key. Default: TAIJITU_AGENT_KEY, a file or the key itself."""
 
     proof: tuple[Path, ...] = ()
-    """A delegation to the agent, in a file; may be repeated. Default: TAIJITU_PROOF, a file or
-    its base64. Needed unless the agent's key is that of the space."""
+    """A delegation to the agent, in a file, or a folder of them; may be repeated. Default:
+    TAIJITU_PROOF, the same or base64. Needed unless the agent's key is that of the space."""
 
     space: Annotated[str | None, Parameter(env_var="TAIJITU_SPACE")] = None
     """The space. Default: that of the proof; without one, the agent's own."""
@@ -108,7 +108,7 @@ def key_of(who: Who) -> "Signer":
     """The agent's key. Raises `Refusal`."""
     from taijitu.cli.key import in_file
     from taijitu.client import ClientError
-    from taijitu.client.client import key_of as usable
+    from taijitu.client.keys import key_of as parsed
 
     given = os.environ.get(AGENT_KEY, "")
     if who.key is not None:
@@ -121,30 +121,44 @@ def key_of(who: Who) -> "Signer":
     if not given.startswith("M"):
         return in_file(Path(given).expanduser())
     try:
-        return usable(given)
+        return parsed(given)
     except ClientError as why:
         raise Refusal(f"{AGENT_KEY} holds no usable key: {why}") from None
 
 
 def proofs_of(who: Who) -> "list[Proof]":
     """The proofs that were given. Raises `Refusal`."""
-    from taijitu.client import ClientError
-    from taijitu.client.proofs import parse, read
-
     given = os.environ.get(PROOF, "")
+    if who.proof or not given:
+        return [proof for path in who.proof for proof in proofs_at(path)]
     try:
-        if who.proof or not given:
-            return [read(path) for path in who.proof]
-        return [read(Path(given).expanduser()) if is_file(given) else parse(given)]
-    except ClientError as why:
-        source = "" if who.proof else f"{PROOF}: "
-        raise Refusal(f"{source}{why}") from None
+        return proofs_in(given)
+    except Refusal as why:
+        raise Refusal(f"{PROOF}: {why}") from None
 
 
-def is_file(text: str) -> bool:
-    """Whether a text is the path of a file; a proof is too long to be one."""
+def proofs_in(text: str) -> "list[Proof]":
+    """The proofs in a file or a folder, or the one that a text is. Raises `Refusal`."""
+    from taijitu.client.proofs import parse
+
+    path = Path(text).expanduser()
+    return proofs_at(path) if is_there(path) else [usable(lambda: parse(text))]
+
+
+def proofs_at(path: Path) -> "list[Proof]":
+    """The proof in a file, or those in the files of a folder. Raises `Refusal`."""
+    from taijitu.client.proofs import read
+
+    files = sorted(path.glob("*.car")) if path.is_dir() else [path]
+    if not files:
+        raise Refusal(f"{path} has no proof in it: they are files that end in .car")
+    return [usable(lambda file=file: read(file)) for file in files]
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a path; the text of a proof is too long to be one."""
     try:
-        return Path(text).expanduser().is_file()
+        return path.exists()
     except OSError:
         return False
 

@@ -11,6 +11,8 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter, Token
 
+from taijitu.cli import words
+from taijitu.cli.asking import Who, key_of, proofs_of, usable
 from taijitu.cli.trouble import Refusal
 
 SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
@@ -35,21 +37,25 @@ def read_span(_: object, tokens: Sequence[Token]) -> int:
 
 def delegate(
     *,
-    space_key: Path,
+    space_key: Path | None = None,
     to: str,
     can: list[str],
     expires: Annotated[int, Parameter(converter=read_span, n_tokens=1, show_default=False)] = YEAR,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    who: Who | None = None,
+    json: bool = False,
 ) -> None:
-    """Delegate abilities over a space to somebody, with the key of the space.
+    """Delegate abilities over a space to somebody: with the key of the space, or as an agent that
+    passes on what it was given.
 
     Prints the proof as text, which `TAIJITU_PROOF` and the JavaScript clients take, or writes it
-    to a file. It is not secret: only who is named in it can use it.
+    to a file. It is not secret: only who is named in it can use it. `taijitu revoke` takes it back.
 
     Parameters
     ----------
     space_key
-        The file with the key of the space.
+        The file with the key of the space. Without it, the agent of --key and --proof passes on
+        what they allow.
     to
         The DID of whoever may use the space from now on: an agent's did:key.
     can
@@ -58,27 +64,34 @@ def delegate(
         When it ends, from now: 30d, 12h, 1y or never. Default: a year.
     out
         Write the proof to this file, as a CAR.
+    json
+        Print JSON: {"cid", "space", "audience", "can", "expires", "proof"}; "proof" is the text, or
+        the file.
     """
-    from taijitu.cli.key import in_file
-    from taijitu.client.proofs import Proof, encode
-    from taijitu.ucan.delegation import InvalidDelegation
-    from taijitu.ucan.issue import delegate as issue
-    from taijitu.ucan.principal import InvalidDid
+    from taijitu.client import Client
+    from taijitu.client.proofs import encode
 
-    space = in_file(space_key)
     end = None if expires == NEVER else int(time.time()) + expires
-    try:
-        capabilities = [{"can": each, "with": space.did} for each in can]
-        made = issue(space, to, capabilities, expiration=end)
-    except (InvalidDid, InvalidDelegation) as why:
-        raise Refusal(str(why).removeprefix("not a UCAN: ")) from None
-    data = encode(Proof(made, {made.link: made.data}))
+    if space_key is not None:
+        who = Who(key=space_key)
+        client = Client(key=key_of(who))
+    else:
+        who = who or Who()
+        client = Client(key=key_of(who), proofs=proofs_of(who), space=who.space)
+    made = usable(lambda: client.delegate(to, can, expiration=end))
+    data = encode(made)
+    space = made.resources[0]
+    if out is not None:
+        write(out, data)
+    if json:
+        told = {"cid": str(made.delegation.link), "space": space, "audience": to, "can": can}
+        proof = as_text(data) if out is None else str(out)
+        words.print_json({**told, "expires": end, "proof": proof})
+        return
     if out is None:
         print(as_text(data))
-    else:
-        write(out, data)
     until = "for ever" if end is None else f"until {datetime.fromtimestamp(end, UTC):%Y-%m-%d}"
-    print(f"{to} may {', '.join(can)} in {space.did} {until}", file=sys.stderr)
+    print(f"{to} may {', '.join(can)} in {space} {until}", file=sys.stderr)
 
 
 def as_text(data: bytes) -> str:

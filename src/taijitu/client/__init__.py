@@ -7,6 +7,7 @@ async with Client("http://localhost:3000", key=Path("agent.key")) as client:
 It verifies every receipt and every byte, and tries again what may be tried again.
 """
 
+from taijitu.client.accounts import NewSpace
 from taijitu.client.answers import (
     Added,
     Blob,
@@ -22,7 +23,7 @@ from taijitu.client.answers import (
     UploadPage,
 )
 from taijitu.client.blobs import Blobs
-from taijitu.client.client import Client, new_key
+from taijitu.client.client import Client
 from taijitu.client.failures import (
     ClientError,
     HandlerExecutionError,
@@ -41,6 +42,7 @@ from taijitu.client.failures import (
     Unusable,
     WrongBytes,
 )
+from taijitu.client.keys import new_key
 from taijitu.client.proofs import Proof
 from taijitu.client.retry import Retry, Retrying
 from taijitu.client.space import Space
@@ -63,6 +65,7 @@ __all__ = [
     "InvalidAudience",
     "Item",
     "Link",
+    "NewSpace",
     "NoDelegation",
     "NotAccepted",
     "NotFound",

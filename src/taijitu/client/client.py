@@ -6,35 +6,38 @@ can be pinned; else it is what the URL itself says, which is as good as its TLS.
 
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import aclosing
-from hashlib import sha256
 from pathlib import Path
 from time import time
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from taijitu.client import asking
-from taijitu.client.answers import Service
+from taijitu.client import accounts, asking, fetching
+from taijitu.client.accounts import NewSpace
+from taijitu.client.answers import Put, Service
 from taijitu.client.asking import Answered
 from taijitu.client.content import Progress, ignore
-from taijitu.client.failures import NotFound, Untrusted, Unusable, WrongBytes, refused
+from taijitu.client.failures import NotFound, Untrusted, Unusable, refused
 from taijitu.client.introduction import of_document, of_version
+from taijitu.client.keys import key_of
 from taijitu.client.proofs import Proof, chosen, read, spaces_of
-from taijitu.client.retry import Again, Notice, Patience, Retry
+from taijitu.client.retry import Notice, Patience, Retry
 from taijitu.client.space import Space
 from taijitu.client.store import Store, link_of
 from taijitu.client.uploads import Uploads
-from taijitu.ipld.cid import SHA2_256, Link
+from taijitu.ipld.cid import Link
 from taijitu.ucan import principal
 from taijitu.ucan.issue import delegate
 from taijitu.ucan.receipt import Receipt
-from taijitu.ucan.signer import SEED_SIZE, InvalidKey, Signer
+from taijitu.ucan.signer import Signer
 from taijitu.wire.exchange import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from taijitu.client.blobs import Blobs
     from taijitu.client.connection import Connection, Times
     from taijitu.client.contents import Contents
+    from taijitu.client.files import Files
+    from taijitu.client.sending import Told
+    from taijitu.client.unpacking import Got
 
 URL: Final = "http://localhost:3000"
 """Where a service listens unless it is told otherwise."""
@@ -42,38 +45,12 @@ URL: Final = "http://localhost:3000"
 LIFETIME: Final = 3600
 """Seconds that an invocation is good for: enough for every retry."""
 
-KEY_SIZE_MAX: Final = 4096
-"""Bytes of a key file that are read."""
-
 FETCH_SIZE_MAX: Final = 256 * 1024 * 1024
 """Bytes that `fetch` holds in memory, unless it is told otherwise."""
 
 NOTHING: Final[Mapping[Link, bytes]] = MappingProxyType({})
 
 HEADERS: Final = {"content-type": CONTENT_TYPE, "accept": CONTENT_TYPE}
-
-
-def new_key() -> Signer:
-    """A key that nobody has. Keep what its `format()` gives, or lose what it owns."""
-    return Signer.from_seed(os.urandom(SEED_SIZE))
-
-
-def key_of(key: Signer | str | Path) -> Signer:
-    """A key: itself, its text (`Mg…`), or the file that holds the text. Raises `Unusable`."""
-    if isinstance(key, Signer):
-        return key
-    text = key
-    if isinstance(key, Path):
-        try:
-            with key.open("rb") as file:
-                text = file.read(KEY_SIZE_MAX).decode("ascii", "replace").strip()
-        except OSError as why:
-            raise Unusable(f"{key} cannot be read: {why.strerror}") from None
-    try:
-        return Signer.parse(str(text))
-    except InvalidKey as why:
-        held = f"{key} holds no usable key" if isinstance(key, Path) else "that is no usable key"
-        raise Unusable(f"{held}: {why}") from None
 
 
 def ignored(_: object) -> None:
@@ -179,6 +156,16 @@ class Client:
         """The uploads of that space."""
         return self.space.uploads
 
+    async def put(
+        self, source: "Files", *, hidden: bool = False, progress: "Told | None" = None
+    ) -> Put:
+        """Store a file, a folder or a stream in that space: see `Space.put`."""
+        return await self.space.put(source, hidden=hidden, progress=progress)
+
+    async def get(self, path: str | Link, target: Path, *, progress: Progress = ignore) -> "Got":
+        """Write what a CID, or CID/path, names to a file or folder: see `Contents.save`."""
+        return await self.contents.save(path, target, progress=progress)
+
     def at(self, did: str) -> Space:
         """Another space. Raises `Unusable` for what cannot be one."""
         try:
@@ -186,6 +173,45 @@ class Client:
         except principal.InvalidDid as why:
             raise Unusable(str(why)) from None
         return Space(self, did)
+
+    # Being let in, and letting in
+
+    def hold(self, *proofs: Proof) -> None:
+        """Ask with these as well, from now on."""
+        known = {each.delegation.link for each in self.proofs}
+        self.proofs += tuple(each for each in proofs if each.delegation.link not in known)
+
+    def spaces(self) -> list[str]:
+        """The spaces that the proofs open, those included that an account was given."""
+        return spaces_of(self.proofs, self.agent.did)
+
+    async def login(
+        self, email: str, can: Iterable[str] = ("*",), *, within: float = 900.0
+    ) -> tuple[Proof, ...]:
+        """Ask to act for the account with an e-mail address, and wait (`within` seconds) until
+        whoever reads its mail has said yes. The client holds the proofs then; keep them, too.
+
+        Raises `Refused`, and `Unavailable` if nobody says yes.
+        """
+        return await accounts.login(self, email, can, within)
+
+    def delegate(
+        self, to: str, can: Iterable[str], *, expiration: int | None, space: str | None = None
+    ) -> Proof:
+        """Let somebody (a DID) do something in a space: what the agent may do itself. `expiration`
+        in seconds since 1970; None is never. Asks nobody. Raises `Unusable`, `NoDelegation`."""
+        did = self.space.did if space is None else space
+        return accounts.delegate(self, to, [*can], expiration, did)
+
+    async def revoke(self, proof: Proof | bytes | str | Path) -> None:
+        """Take back a delegation, which the agent issued, or was given, or stands above. From then
+        on the service takes nothing for proven by it. Raises `Refused`."""
+        await accounts.revoke(self, read(proof))
+
+    async def create_space(self, account: str | None = None) -> NewSpace:
+        """A new space in which the agent may do everything; given room by an account (an e-mail
+        address) that it has logged in as, where the service wants that. Raises `Refused`."""
+        return await accounts.create_space(self, account)
 
     # Asking
 
@@ -296,62 +322,19 @@ class Client:
         self, link: Link | str, *, size_max: int = FETCH_SIZE_MAX, progress: Progress = ignore
     ) -> bytes:
         """The stored bytes that a link names. Raises `NotFound`, `WrongBytes` …"""
-        parts: list[bytes] = []
-        left = size_max
-        async with aclosing(self.stream(link, progress=progress)) as chunks:
-            async for chunk in chunks:
-                left -= len(chunk)
-                if left < 0:
-                    raise Unusable(f"{link} has more than {size_max} bytes: stream it")
-                parts.append(chunk)
-        return b"".join(parts)
+        return await fetching.fetch(self, link_of(link), size_max, progress)
 
-    async def stream(
-        self, link: Link | str, *, progress: Progress = ignore
-    ) -> AsyncGenerator[bytes]:
+    def stream(self, link: Link | str, *, progress: Progress = ignore) -> AsyncGenerator[bytes]:
         """The stored bytes, piece by piece; goes on where a connection broke off.
 
         They are known to be right only when the last piece has come: `WrongBytes` is raised
         after them otherwise. Raises `NotFound`, `NotAccepted`, `Unavailable`.
         """
-        known = link_of(link)
-        if known.hash_code != SHA2_256:
-            raise Unusable(f"{known} cannot be verified: it is not named by a sha2-256 hash")
-        patience = self.patience(f"fetching {known}")
-        digest, done = sha256(), 0
-        while True:
-            chunks = self.connection.read(f"{self.url}/{known}/{known}.car", done)
-            try:
-                async with aclosing(chunks):
-                    async for chunk in chunks:
-                        digest.update(chunk)
-                        done += len(chunk)
-                        patience.renew()
-                        progress(done)
-                        yield chunk
-                break
-            except Again as why:
-                await patience.wait(why)
-            except NotFound:
-                raise self.absent(known) from None
-        if digest.digest() != known.digest:
-            raise WrongBytes(f"what {self.url} gives as {known} is something else")
+        return fetching.stream(self, link_of(link), progress)
 
     async def size_of(self, link: Link | str) -> int | None:
         """How many bytes a link names here; None if the service does not say."""
-        known = link_of(link)
-        url = f"{self.url}/{known}/{known}.car"
-        try:
-            answer = await self.patience(f"asking for the size of {known}").keep(
-                lambda: self.connection.ask("HEAD", url)
-            )
-        except NotFound:
-            raise self.absent(known) from None
-        length = answer.headers.get("content-length", "")
-        return int(length) if length.isdecimal() else None
-
-    def absent(self, link: Link) -> NotFound:
-        return NotFound("NotFound", f"{link} is not stored at {self.url}")
+        return await fetching.size_of(self, link_of(link))
 
     def patience(self, what: str) -> Patience:
         """The tries of one thing."""

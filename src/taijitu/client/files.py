@@ -21,7 +21,7 @@ from taijitu.unixfs.block import Block, Packed
 from taijitu.wire.shards import SHARD_SIZE
 
 if TYPE_CHECKING:
-    from taijitu.client.client import Space
+    from taijitu.client.space import Space
 
 Files: TypeAlias = Path | Sequence[Path] | bytes | AsyncIterator[bytes]
 """What is put: a file or a folder, several of them, the bytes of a file, or a stream of those."""

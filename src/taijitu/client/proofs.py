@@ -93,15 +93,29 @@ def reason(about: list[Proof], mine: list[Proof]) -> str:
 
 
 def spaces_of(held: Iterable[Proof], agent: str) -> list[str]:
-    """The spaces that proofs for this agent name, each once."""
+    """The spaces that proofs for this agent name, each once; or, where they pass on all that
+    somebody has, those that this was given."""
     found = (
         each.resource
         for proof in held
         if proof.delegation.audience == agent
-        for each in proof.delegation.capabilities
+        for ucan in (proof.delegation, *upstream(proof))
+        for each in ucan.capabilities
         if principal.is_key(each.resource) and each.can != ATTEST
     )
     return list(dict.fromkeys(found))
+
+
+def upstream(proof: Proof) -> Iterator[Delegation]:
+    """The delegations behind one that passes on everything."""
+    if not any(each.resource == ANY_RESOURCE for each in proof.delegation.capabilities):
+        return
+    bundle = Bundle(proof.blocks)
+    for link in proof.delegation.proofs:
+        try:
+            yield bundle.view(link)
+        except InvalidDelegation:
+            continue
 
 
 def read(proof: "Proof | bytes | str | Path") -> Proof:

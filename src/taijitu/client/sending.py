@@ -22,7 +22,7 @@ from taijitu.wire.sharded_index import Slice
 from taijitu.wire.shards import Position, TooLarge
 
 if TYPE_CHECKING:
-    from taijitu.client.client import Space
+    from taijitu.client.space import Space
 
 V = TypeVar("V")
 

@@ -1,0 +1,137 @@
+"""Logging in, and passing on or taking back what an agent may do.
+
+Law: a login is over when what came for it names the very request that asked. Nothing that somebody
+else put there for the agent is taken for it.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from taijitu.client.asking import ok_of
+from taijitu.client.failures import Unavailable, Unusable, refused
+from taijitu.client.proofs import Proof, chosen, decode
+from taijitu.ipld.cid import Link
+from taijitu.kernel.record import Record
+from taijitu.ucan import principal
+from taijitu.ucan.delegation import InvalidDelegation
+from taijitu.ucan.issue import delegate as issue
+from taijitu.ucan.principal import InvalidDid
+from taijitu.ucan.session import request_in
+from taijitu.ucan.signer import SEED_SIZE, Signer
+
+if TYPE_CHECKING:
+    from taijitu.client.client import Client
+
+LOGIN_TIME: Final = 15 * 60.0
+"""Seconds that a login is waited for: as long as it can be confirmed here."""
+
+LOOK: Final = 0.5
+"""Seconds between the first two looks whether it was confirmed; later ones are further apart."""
+
+LOOK_MAX: Final = 5.0
+"""Seconds between two looks, at most."""
+
+
+class NewSpace(Record):
+    """A space that was made. Whoever has its key owns it: keep it, or keep it offline."""
+
+    key: Signer
+    proof: Proof
+    """It lets the agent do everything in it. The client holds it already."""
+
+    @property
+    def did(self) -> str:
+        return self.key.did
+
+
+def account_of(email: str) -> str:
+    """The DID of the account with an e-mail address. Raises `Unusable`."""
+    try:
+        return email if email.startswith("did:") else principal.from_email(email)
+    except InvalidDid as why:
+        raise Unusable(str(why)) from None
+
+
+async def login(
+    client: "Client", email: str, can: Iterable[str] = ("*",), within: float = LOGIN_TIME
+) -> tuple[Proof, ...]:
+    """See `Client.login`."""
+    nb = {"iss": account_of(email), "att": [{"can": each} for each in can]}
+    asked = await client.exchange("access/authorize", nb, client.agent.did)
+    if not asked.receipt.is_ok:
+        raise refused(asked.receipt.out["error"])
+    request = ok_of(asked.receipt).get("request")
+    wanted = request if isinstance(request, Link) else asked.receipt.ran
+    end, pause = monotonic() + within, LOOK
+    while not (proofs := [each for each in await claim(client) if is_for(each, wanted)]):
+        if monotonic() > end:
+            raise Unavailable(f"nobody has confirmed the login of {email} within {within:g} s")
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.2, LOOK_MAX)
+    client.hold(*proofs)
+    return tuple(proofs)
+
+
+def is_for(proof: Proof, request: Link) -> bool:
+    return request_in(proof.delegation) == request
+
+
+async def claim(client: "Client") -> list[Proof]:
+    """What others have delegated to the agent, and left at the service. Raises `Refused`."""
+    ok = await client.invoke("access/claim", space=client.agent.did)
+    found: Any = ok.get("delegations")
+    archives = cast("Mapping[str, object]", found if isinstance(found, dict) else {})
+    return [decode(each) for each in archives.values() if isinstance(each, bytes)]
+
+
+def delegate(
+    client: "Client", to: str, can: Iterable[str], expiration: int | None, space: str
+) -> Proof:
+    """See `Client.delegate`."""
+    now = int(time())
+    blocks: dict[Link, bytes] = {}
+    proofs: dict[Link, None] = {}
+    for each in can:
+        carried = chosen(client.proofs, each, space, client.agent.did, now)
+        proofs |= dict.fromkeys(carried.links)
+        blocks |= carried.blocks
+    try:
+        made = issue(
+            client.agent,
+            to,
+            [{"can": each, "with": space} for each in can],
+            expiration=expiration,
+            proofs=proofs,
+        )
+    except (InvalidDid, InvalidDelegation) as why:
+        raise Unusable(str(why).removeprefix("not a UCAN: ")) from None
+    return Proof(made, {**blocks, made.link: made.data})
+
+
+async def revoke(client: "Client", proof: Proof) -> None:
+    """See `Client.revoke`."""
+    ucan = proof.delegation
+    answer = await client.exchange(
+        "ucan/revoke",
+        {"ucan": ucan.link},
+        client.agent.did,
+        company={ucan.link: ucan.data},
+        proofs=[ucan.link],
+    )
+    if not answer.receipt.is_ok:
+        raise refused(answer.receipt.out["error"])
+
+
+async def create_space(client: "Client", account: str | None) -> NewSpace:
+    """See `Client.create_space`."""
+    key = Signer.from_seed(os.urandom(SEED_SIZE))
+    made = issue(key, client.agent.did, [{"can": "*", "with": key.did}], expiration=None)
+    proof = Proof(made, {made.link: made.data})
+    if account is not None:
+        nb = {"provider": (await client.service()).did, "consumer": key.did}
+        await client.invoke("provider/add", nb, space=account_of(account))
+    client.hold(proof)
+    return NewSpace(key, proof)

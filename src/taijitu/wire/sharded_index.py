@@ -18,8 +18,9 @@ VARIANT: Final = "index/sharded/dag@0.1"
 
 INDEX_SIZE_MAX: Final = 32 * 1024 * 1024
 """Bytes of an index in CAR: some 700,000 slices."""
-SHARD_BLOCK_SIZE_MAX: Final = 4 * 1024 * 1024
-"""Bytes of the block that lists the slices of one shard: some 90,000 slices."""
+SHARD_BLOCK_SIZE_MAX: Final = 8 * 1024 * 1024
+"""Bytes of the block that lists the slices of one shard: some 180,000 slices, as a folder of that
+many small files has."""
 SHARDS_MAX: Final = 5_000
 """Shards of one index: as many as an upload may have."""
 BLOCKS_MAX: Final = 2 * SHARDS_MAX

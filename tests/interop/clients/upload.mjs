@@ -5,12 +5,12 @@
 //   {"file": path, "shardSize": bytes}     {"folder": path, "shardSize": bytes}
 
 import { openAsBlob } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { filesFromPaths } from 'files-from-path'
 import { CAR, HTTP } from '@ucanto/transport'
 import * as DID from '@ipld/dag-ucan/did'
-import * as ed25519 from '@ucanto/principal/ed25519'
+import * as ed25519 from '@storacha/client/principal/ed25519'
 import { connect } from '@ucanto/client'
 import { uploadDirectory, uploadFile } from '@storacha/upload-client'
 
@@ -20,6 +20,25 @@ const audience = DID.parse(did)
 const channel = HTTP.open({ url: new URL(url), method: 'POST' })
 const connection = connect({ id: audience, codec: CAR.outbound, channel })
 const conf = { issuer, with: issuer.did(), proofs: [], audience }
+
+/** The files of a folder, without hidden ones, as the command line takes them. */
+async function* filesOf(folder, above = '') {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const [path, name] = [join(folder, entry.name), above + entry.name]
+    if (entry.name.startsWith('.')) continue
+    if (entry.isDirectory()) yield* filesOf(path, `${name}/`)
+    else if (entry.isFile()) {
+      const file = await openAsBlob(path)
+      yield { name, size: file.size, stream: () => file.stream() }
+    }
+  }
+}
+
+const all = async (items) => {
+  const found = []
+  for await (const item of items) found.push(item)
+  return found
+}
 
 const upload = async ({ file, folder, shardSize }) => {
   const shards = []
@@ -33,7 +52,7 @@ const upload = async ({ file, folder, shardSize }) => {
   const started = performance.now()
   const root = file
     ? await uploadFile(conf, await openAsBlob(file), options)
-    : await uploadDirectory(conf, await filesFromPaths([folder]), options)
+    : await uploadDirectory(conf, await all(filesOf(folder)), options)
   return { root: `${root}`, shards, seconds: (performance.now() - started) / 1000 }
 }
 

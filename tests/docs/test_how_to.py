@@ -29,8 +29,8 @@ COMMAND: Final = re.compile(
 )
 """A command of ours, wherever in a line; `exec taijitu` names a container."""
 
-OPERATORS: Final = [page for page in PAGES if page.stem != "python-client"]
-"""The pages about the service. A client has settings of its own."""
+OPERATORS: Final = [page for page in PAGES if page.stem not in ("python-client", "files")]
+"""The pages about the service. Clients have settings of their own."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 

@@ -37,6 +37,8 @@ def python(folder: Path, *arguments: str) -> str:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "photos.car").write_bytes(os.urandom(1_000))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "beach.txt").write_text("sand")
     (tmp_path / "agent.key").write_text(taijitu.client.new_key().format())
     return tmp_path
 

@@ -7,7 +7,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import flow, gateway, growth, packing, recovery, report, scanning, store_flow, upload
+from bench import (
+    files,
+    flow,
+    gateway,
+    growth,
+    packing,
+    recovery,
+    report,
+    scanning,
+    store_flow,
+    upload,
+)
 from bench.load import Plan
 from bench.report import Row, Run
 from bench.service import running
@@ -84,6 +95,7 @@ BENCHMARKS = {
     "store_flow": hot_space,
     "put": put,
     "pack": packing.packing,
+    "files": files.files,
     "gateway": gateway.gateway,
     "scan": scanning.scanning,
     "growth": growth.growth,

@@ -6,6 +6,7 @@ symlink leads from where it is down, or up to the target at most, and not throug
 upwards; what would lead out is refused.
 """
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncGenerator, Generator
@@ -31,6 +32,10 @@ DEPTH_MAX: Final = 500
 
 NAME_LENGTH_MAX: Final = 64
 """Characters of a name that the name of its unfinished copy begins with."""
+
+WRITTEN_AT_ONCE: Final = 2
+"""Small files that are written while others come: a disk may take longer to make one than it takes
+to send it."""
 
 LARGE: Final = 64 * 1024
 """Bytes from which on writing is done beside the loop."""
@@ -96,25 +101,30 @@ class Unpacking:
         self.progress = progress
         self.size = 0
         self.files = 0
+        self.pending: set[asyncio.Future[None]] = set()
+        """Small files that are being written."""
 
     async def whole(self, node: Node, path: Path) -> Literal["file", "folder", "symlink"]:
         """Make it, and everything below."""
         levels: list[Open] = []
         try:
             opened = await self.make(node, path, depth=0)
-            if opened is None:
-                return "symlink" if isinstance(node, Symlink) else "file"
-            levels.append(opened)
+            if opened is not None:
+                levels.append(opened)
             while levels:
                 entry = await anext(levels[-1].entries, None)
                 if entry is None:
-                    finish(levels.pop())
+                    await self.finish(levels.pop())
                     continue
                 opened = await self.entry(entry, levels[-1].path, len(levels))
                 if opened is not None:
                     levels.append(opened)
-            return "folder"
+            await self.written(0)
+            return kind_of(node)
         finally:
+            if self.pending:  # nobody may write any more when all of it is removed
+                await asyncio.wait(self.pending)
+                self.pending = {each for each in self.pending if each.exception() is None}
             for level in levels:
                 await level.entries.aclose()
 
@@ -129,23 +139,36 @@ class Unpacking:
 
     async def make(self, node: Node, path: Path, depth: int) -> Open | None:
         """Make a file or a symlink; begin a folder."""
-        try:
-            match node:
-                case File():
-                    await self.file(node, path)
-                case Symlink():
-                    link_to(path, harmless(node.target, depth))
-                case Directory() | Shard():
-                    make_folder(path)
-                    return Open(path, node, found_by(entries(node), self.blocks))
-        except FileExistsError:
-            raise Unreadable(f"{path.name[:80]!r} is there twice") from None
-        except ValueError as why:
-            raise Unreadable(f"no file can be called {path.name[:80]!r}") from why
+        match node:
+            case File(parts=()):
+                await self.written(WRITTEN_AT_ONCE - 1)
+                loop = asyncio.get_running_loop()
+                self.pending.add(loop.run_in_executor(None, write_small, node, path))
+                self.count(node.size)
+                self.files += 1
+            case File():
+                await self.large(node, path)
+                self.files += 1
+            case Symlink():
+                link_to(path, harmless(node.target, depth))
+            case Directory() | Shard():
+                make_folder(path)
+                return Open(path, node, found_by(entries(node), self.blocks))
         return None
 
-    async def file(self, file: File, path: Path) -> None:
-        fd = os.open(path, CREATING, 0o666)
+    async def written(self, left: int) -> None:
+        """Wait until no more than so many small files are being written. Raises what became of
+        the others."""
+        while len(self.pending) > left:
+            done, self.pending = await asyncio.wait(
+                self.pending, return_when=asyncio.FIRST_COMPLETED
+            )
+            for each in done:
+                each.result()
+
+    async def large(self, file: File, path: Path) -> None:
+        """A file of several blocks."""
+        fd = await in_thread(create, path)
         try:
             async with aclosing(bytes_of(file, self.blocks)) as parts:
                 async for part in parts:
@@ -153,12 +176,20 @@ class Unpacking:
                         write_all(fd, part)
                     else:
                         await in_thread(write_all, fd, part)
-                    self.size += len(part)
-                    self.progress(self.size)
+                    self.count(len(part))
         finally:
             os.close(fd)
         keep(path, file.mode, file.mtime)
-        self.files += 1
+
+    async def finish(self, folder: Open) -> None:
+        """Whatever is written into a folder changes its time."""
+        if folder.node.mode is not None or folder.node.mtime is not None:
+            await self.written(0)
+            keep(folder.path, folder.node.mode, folder.node.mtime)
+
+    def count(self, size: int) -> None:
+        self.size += size
+        self.progress(self.size)
 
 
 async def bytes_of(
@@ -175,22 +206,57 @@ async def bytes_of(
                 yield part
 
 
+def kind_of(node: Node) -> Literal["file", "folder", "symlink"]:
+    match node:
+        case File():
+            return "file"
+        case Symlink():
+            return "symlink"
+        case Directory() | Shard():
+            return "folder"
+
+
+@contextmanager
+def made_once(path: Path) -> Generator[None]:
+    """Raises `Unreadable` for what is there already, or cannot be called so."""
+    try:
+        yield
+    except FileExistsError:
+        raise Unreadable(f"{path.name[:80]!r} is there twice") from None
+    except ValueError as why:
+        raise Unreadable(f"no file can be called {path.name[:80]!r}") from why
+
+
 def link_to(path: Path, target: bytes) -> None:
-    path.symlink_to(os.fsdecode(target))
+    with made_once(path):
+        path.symlink_to(os.fsdecode(target))
 
 
 def make_folder(path: Path) -> None:
-    path.mkdir()
+    with made_once(path):
+        path.mkdir()
+
+
+def create(path: Path) -> int:
+    with made_once(path):
+        fd = os.open(path, CREATING, 0o666)
+    return fd  # noqa: RET504  a type checker thinks the block could be left without
+
+
+def write_small(file: File, path: Path) -> None:
+    """A file of one block."""
+    fd = create(path)
+    try:
+        write_all(fd, memoryview(file.content))
+    finally:
+        os.close(fd)
+    keep(path, file.mode, file.mtime)
 
 
 def check_free(target: Path, is_file: bool) -> None:
     """Raises `Unusable` for what is there and is not to be replaced."""
     if os.path.lexists(target) and not (is_file and target.is_file()):
         raise Unusable(f"{target} is there already")
-
-
-def finish(folder: Open) -> None:
-    keep(folder.path, folder.node.mode, folder.node.mtime)
 
 
 def keep(path: Path, mode: int | None, mtime: Time | None) -> None:

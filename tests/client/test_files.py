@@ -4,8 +4,10 @@ published client makes, whole or not at all, and nothing is sent twice.
 Method: a real service; what is stored is fetched back and read as CARs.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -180,6 +182,61 @@ async def test_an_upload_without_room_is_not_noted(serve: Serve, alice: Signer) 
         with pytest.raises(InsufficientStorage):
             await put(client, endless())
         assert [each async for each in client.uploads.list()] == []
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def open_files() -> list[str]:
+    """What this process has open that is in no folder any more, or leads to a network."""
+    found: list[str] = []
+    for fd in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            name = str(fd.readlink())
+            if name.endswith("(deleted)") or name.startswith("socket:"):
+                found.append(name)
+    return sorted(found)
+
+
+async def test_a_put_that_is_cancelled_leaves_nothing_open(connect: Connect, alice: Signer) -> None:
+    enough = asyncio.Event()
+
+    def told(progress: Progress) -> None:
+        if progress.stored >= 2 and progress.shards > progress.stored:
+            enough.set()
+
+    before, tasks = open_files(), len(asyncio.all_tasks())
+    async with connect(alice) as client:
+        putting = asyncio.create_task(put(client, endless(), progress=told))
+        await asyncio.wait_for(enough.wait(), 60)
+        putting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await putting
+        assert [name for name in open_files() if name.endswith("(deleted)")] == [
+            name for name in before if name.endswith("(deleted)")
+        ]
+        assert len(asyncio.all_tasks()) == tasks
+        assert [each async for each in client.uploads.list()] == []
+    assert open_files() == before
+
+
+async def test_a_get_that_is_cancelled_leaves_nothing_behind(
+    connect: Connect, alice: Signer, tmp_path: Path
+) -> None:
+    begun, before = asyncio.Event(), open_files()
+    async with connect(alice) as client:
+        made = await client.put(os.urandom(30 * MIB))
+        target = tmp_path / "target"
+        getting = asyncio.create_task(
+            client.get(made.root, target, progress=lambda done: done > 0 and begun.set())
+        )
+        await asyncio.wait_for(begun.wait(), 60)
+        getting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await getting
+    assert names_in(tmp_path) == []
+    assert open_files() == before
 
 
 async def endless() -> AsyncGenerator[bytes]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from time import time
+from typing import Any
 
 import pytest
 
@@ -41,16 +42,16 @@ async def confirmed(client: Client, service: Service, request: str, expires: int
 
 async def logged_in(client: Client, service: Service) -> None:
     """Log in, and confirm it as soon as it was asked for."""
-    nb = client.exchange
+    ask = client.exchange
 
-    async def exchange(can: str, *rest: object, **more: object) -> asking.Answered:
-        answer = await nb(can, *rest, **more)
+    async def exchange(can: str, *rest: Any, **more: Any) -> asking.Answered:
+        answer = await ask(can, *rest, **more)
         if can == "access/authorize":
             ok = answer.receipt.out["ok"]
             await confirmed(client, service, str(ok["request"]), ok["expiration"])
         return answer
 
-    client.exchange = exchange  # type: ignore[method-assign]
+    client.exchange = exchange
     await client.login(ALICE, within=30)
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
-    """Print the script with which a shell completes commands and options.
+    """Let a shell complete commands and options: print the script with which it does.
 
     bash: `eval "$(taijitu completion bash)"` in ~/.bashrc. zsh: the output in a file `_taijitu` in
     a folder of $fpath. fish: the output in ~/.config/fish/completions/taijitu.fish.

@@ -31,7 +31,7 @@ def login(
     whom: Whom | None = None,
     json: bool = False,
 ) -> None:
-    """Ask to act for the account with an e-mail address, and wait until somebody says yes.
+    """Act for the account with an e-mail address, once somebody has said yes.
 
     The service writes a letter to that address, with a link that confirms it. What comes of it is
     written to a folder, for --proof or TAIJITU_PROOF: with it, the agent can use the spaces of the

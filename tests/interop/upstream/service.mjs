@@ -49,6 +49,7 @@ export const start = async (did, settings = {}) => {
         TAIJITU_DATA: data,
         TAIJITU_DID: did,
         TAIJITU_KEY: ed25519.format(key),
+        TAIJITU_PLANS: 'assigned',
         TAIJITU_PORT: String(port),
         TAIJITU_PROVISION: 'closed',
         TAIJITU_TESTING: '1',

@@ -43,13 +43,17 @@ def bucket_out_of_reach(keeping: Keeping) -> Iterator[None]:
         bucket.stat, bucket.stat_now = real
 
 
-async def gets_no_answer(keeping: Keeping, asked: Delegation) -> None:
-    """It is asked, and told to ask again; then the entry gives up."""
+async def is_told_to_ask_again(keeping: Keeping, asked: Delegation) -> None:
     asking = asyncio.create_task(keeping.execute(asked))
     await keeping.world.quiet()
     await keeping.world.pass_time(ANSWER_MS_MAX + 1)
     with pytest.raises(NotReady):
         await asking
+
+
+async def gets_no_answer(keeping: Keeping, asked: Delegation) -> None:
+    """It is asked, and told to ask again; then the entry gives up."""
+    await is_told_to_ask_again(keeping, asked)
     await keeping.world.pass_time(ACTIVE_MS_MAX)
     assert isinstance(await keeping.world.state(space.did, DATA), Unavailable)
 
@@ -182,6 +186,28 @@ async def test_who_was_told_nothing_is_promised_all_when_asking_the_same_again()
 
         keeping.world.arrive(DATA)
         await keeping.conclude(added.put_done())
+        assert "ok" in await keeping.settled(added.accept)
+
+
+async def test_who_asks_again_is_promised_his_own_though_others_came_since() -> None:
+    keeping = await Keeping().open()
+    asked = keeping.asks_to_add(DATA)
+    async with keeping.world.running():
+        with bucket_out_of_reach(keeping):
+            await is_told_to_ask_again(keeping, asked)
+        await keeping.world.pass_time(NEARLY_OVER_MS)
+        assert isinstance(await keeping.world.state(space.did, DATA), Receiving)
+        await keeping.world.pass_time(NEARLY_OVER_MS)
+        other = await keeping.add(DATA)
+
+        added = Added(await keeping.execute(asked))
+
+        own = Promises(service).of(Request(space.did, multihash(DATA), SIZE, asked.link))
+        assert [task.link for task in added.tasks] == [task.link for task in own.tasks]
+        assert added.accept.link != other.accept.link
+        assert addressed(added) == addressed(other)
+        keeping.world.arrive(DATA)
+        await keeping.conclude(other.put_done())
         assert "ok" in await keeping.settled(added.accept)
 
 

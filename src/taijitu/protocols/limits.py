@@ -71,7 +71,8 @@ class Limits:
     async def blocked(self, *subjects: str) -> bool:
         """Whether one of them is shut out."""
         if self.any is None:
-            self.any = bool(await self.engine.storage.scan("limit/", limit=1)) or self.any
+            found = bool(await self.engine.storage.scan("limit/", limit=1))
+            self.any = found or bool(self.any)  # one may have come while we looked
         if not self.any:
             return False
         for subject in subjects:
@@ -86,7 +87,9 @@ class Limits:
             email = principal.to_email(account)
         except InvalidDid:
             return None
-        if not await self.blocked(email.rpartition("@")[2], email):
+        # A domain is the same in capitals, and most mail boxes are.
+        subjects = (email.rpartition("@")[2], email)
+        if not await self.blocked(*subjects, *(each.lower() for each in subjects)):
             return None
         return Error("AccountBlocked", f"Account identified by {account} is blocked")
 

@@ -17,6 +17,9 @@ export const UPLOAD_SIZE_MAX = 5_000_000_000
 const START_MS_MAX = 10_000
 const POLL_MS = 10
 
+/** A line of the log that tells of something that must not happen, whatever the test sees of it. */
+const TROUBLE = /"level":"error"/
+
 /** A Python in which taijitu is installed. */
 const PYTHON = process.env.UPSTREAM_PYTHON ?? 'python3'
 
@@ -62,6 +65,8 @@ export const start = async (did, settings = {}) => {
     const said = await readFile(join(folder, 'log'), 'utf8')
     await rm(folder, { recursive: true })
     if (code !== 0) throw new Error(`the service exited with ${code}:\n${said}`)
+    const troubles = said.split('\n').filter((line) => TROUBLE.test(line))
+    if (troubles.length) throw new Error(`the service was in trouble:\n${troubles.join('\n')}`)
   }
   if (!(await answers(url))) {
     await stop()

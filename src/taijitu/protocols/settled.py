@@ -53,7 +53,7 @@ class Settling:
         return Settled(
             (
                 self.promises.receipt(promise.allocate, allocated),
-                self.promises.done(request),
+                self.promises.put(request, {"ok": {}}),
                 self.promises.receipt(promise.accept, accepted, (claim.link,)),
             ),
             {claim.link: claim.data},
@@ -67,7 +67,7 @@ class Settling:
         return Settled(
             (
                 self.promises.receipt(promise.allocate, {"error": dict(error)}),
-                self.promises.receipt(promise.put, {"error": put}),
+                self.promises.put(request, {"error": put}),
                 self.promises.receipt(promise.accept, {"error": accept}),
             )
         )

@@ -1,10 +1,11 @@
-"""A service in memory that keeps blobs, and a client that reads what it promises."""
+"""A service in memory that keeps blobs, and clients of it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
+from support.blobs import Added, concluding
 from taijitu.buckets.names import path_of
 from taijitu.ipld import multibase
 from taijitu.ipld.cid import Link, multihash
@@ -16,11 +17,9 @@ from taijitu.protocols.serviced import Serviced
 from taijitu.protocols.settled import Settling
 from taijitu.protocols.store import Store
 from taijitu.testing.world import SimulatedWorld
-from taijitu.ucan import receipt as receipts
-from taijitu.ucan.delegation import Delegation, decode
-from taijitu.ucan.issue import delegate
+from taijitu.ucan.delegation import Delegation
 from taijitu.ucan.receipt import Receipt
-from taijitu.ucan.signer import Signer, from_archive
+from taijitu.ucan.signer import Signer
 from taijitu.wire.message import Message
 from unit.protocols.serving import NONCES, Serving
 from unit.ucan.people import alice, ask, service, space
@@ -38,51 +37,8 @@ def location(digest: bytes) -> str:
     return "http://bucket.test" + path_of(digest)
 
 
-class Added:
-    """What a client reads in the answer to `space/blob/add`: tasks, and receipts of some."""
-
-    def __init__(self, executed: Executed) -> None:
-        self.receipt = executed.receipt
-        self.blocks = executed.blocks
-        self.forked = [decode(link, executed.blocks[link]) for link in executed.receipt.fork]
-        self.said = {each.ran: each for each in map(self._reported, self._all("ucan/conclude"))}
-
-    def _all(self, can: str) -> list[Delegation]:
-        return [task for task in self.forked if task.capabilities[0].can == can]
-
-    def _reported(self, conclude: Delegation) -> Receipt:
-        link = conclude.capabilities[0].nb["receipt"]
-        return receipts.decode(link, self.blocks[link])
-
-    def task(self, can: str) -> Delegation:
-        (found,) = self._all(can)
-        return found
-
-    @property
-    def allocate(self) -> Delegation:
-        return self.task("web3.storage/blob/allocate")
-
-    @property
-    def put(self) -> Delegation:
-        return self.task("http/put")
-
-    @property
-    def accept(self) -> Delegation:
-        return self.task("web3.storage/blob/accept")
-
-    @property
-    def tasks(self) -> tuple[Delegation, ...]:
-        return self.allocate, self.put, self.accept
-
-    @property
-    def allocated(self) -> Any:
-        """`ok` of the allocation: `{size, address}`."""
-        return self.said[self.allocate.link].out["ok"]
-
-    def put_done(self, out: Mapping[str, object] | None = None) -> Receipt:
-        """What a client says when it has put the bytes."""
-        key = from_archive(self.put.facts[0]["keys"])
-        return receipts.issue(key, self.put.link, out or {"ok": {}})
+def read(executed: Executed) -> Added:
+    return Added(executed.receipt, executed.blocks)
 
 
 class Keeping(Serving):
@@ -132,7 +88,7 @@ class Keeping(Serving):
         return ask(owner, {**capability, "nb": nb}, nonce=str(next(NONCES)))
 
     async def add(self, data: bytes, owner: Signer = space, **blob: object) -> Added:
-        return Added(await self.execute(self.asks_to_add(data, owner, **blob)))
+        return read(await self.execute(self.asks_to_add(data, owner, **blob)))
 
     async def conclude(
         self,
@@ -145,14 +101,8 @@ class Keeping(Serving):
         blocks = {each.link: each.data for each in company}
         if receipt_comes:
             blocks[receipt.link] = receipt.data
-        said = delegate(
-            agent,
-            service.did,
-            [{"can": "ucan/conclude", "with": agent.did, "nb": {"receipt": receipt.link}}],
-            expiration=None,
-            nonce=str(next(NONCES)),
-            facts=[{str(number): link for number, link in enumerate(blocks)}],
-        )
+        nonce = str(next(NONCES))
+        said = concluding(agent, service.did, receipt.link, blocks, nonce=nonce)
         return (await self.execute(said, blocks)).receipt.out
 
     async def store(self, data: bytes, owner: Signer = space) -> Added:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from support.blobs import Added
 from taijitu.ipld.cid import multihash
 from taijitu.kernel.failures import Fault
 from taijitu.machines.entry import ACTIVE_MS_MAX, FACES_MAX, Expired, Receiving, Stored, Unavailable
@@ -15,7 +16,7 @@ from taijitu.protocols.promises import Promises, Request
 from taijitu.testing.world import GRACE_MS, WINDOW_MS
 from taijitu.ucan.delegation import Delegation
 from taijitu.ucan.signer import Signer
-from unit.protocols.blobs import ROOM, Added, Keeping
+from unit.protocols.blobs import ROOM, Keeping, read
 from unit.ucan.people import service, space
 
 DATA = b"some bytes that are promised a place"
@@ -66,7 +67,7 @@ async def test_the_tasks_follow_from_the_invocation_and_nothing_else() -> None:
     keeping = await Keeping().open()
     asked = keeping.asks_to_add(DATA)
 
-    added = Added(await keeping.execute(asked))
+    added = read(await keeping.execute(asked))
 
     request = Request(space.did, multihash(DATA), SIZE, asked.link)
     elsewhere = Promises(service).of(request)
@@ -182,7 +183,7 @@ async def test_who_was_told_nothing_is_promised_all_when_asking_the_same_again()
         with bucket_out_of_reach(keeping):
             await gets_no_answer(keeping, asked)
 
-        added = Added(await keeping.execute(asked))
+        added = read(await keeping.execute(asked))
 
         keeping.world.arrive(DATA)
         await keeping.conclude(added.put_done())
@@ -200,7 +201,7 @@ async def test_who_asks_again_is_promised_his_own_though_others_came_since() -> 
         await keeping.world.pass_time(NEARLY_OVER_MS)
         other = await keeping.add(DATA)
 
-        added = Added(await keeping.execute(asked))
+        added = read(await keeping.execute(asked))
 
         own = Promises(service).of(Request(space.did, multihash(DATA), SIZE, asked.link))
         assert [task.link for task in added.tasks] == [task.link for task in own.tasks]
@@ -221,7 +222,7 @@ async def test_of_two_who_wait_only_who_was_promised_something_hears_of_the_end(
             await gets_no_answer(keeping, asked)
         assert await keeping.settled(first.accept) == NOT_FOUND
 
-        second = Added(await keeping.execute(asked))
+        second = read(await keeping.execute(asked))
 
         assert second.allocated["size"] == SIZE
         keeping.world.arrive(DATA)
@@ -256,7 +257,7 @@ async def test_a_promise_outlives_the_service_that_made_it() -> None:
     assert again.receipt.data == before.receipt.data
     assert again.blocks == before.blocks, "with all that the receipt needs"
     keeping.world.arrive(DATA)
-    added = Added(again)
+    added = read(again)
     assert "ok" in await after.conclude(added.put_done())
     accepted = await after.settled(added.accept)
     assert "ok" in accepted

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from support.blobs import Added
 from taijitu.engine.storage import Batch
 from taijitu.ipld import dagcbor
 from taijitu.ipld.cid import link_to, multihash
@@ -13,7 +14,7 @@ from taijitu.ucan import receipt as receipts
 from taijitu.ucan.delegation import Delegation
 from taijitu.ucan.issue import delegate
 from taijitu.ucan.receipt import Receipt
-from unit.protocols.blobs import Added, Keeping, blob_of
+from unit.protocols.blobs import Keeping, blob_of
 from unit.ucan.people import alice, ask, bob, mallory, service, space
 
 DATA = b"some bytes that somebody says are there"

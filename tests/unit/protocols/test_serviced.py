@@ -11,7 +11,7 @@ from taijitu.protocols.execution import Executed
 from taijitu.ucan.delegation import Delegation, decode
 from taijitu.ucan.issue import delegate
 from taijitu.ucan.signer import Signer
-from unit.protocols.blobs import ROOM, SIZE_MAX, Added, Keeping, blob_of, location
+from unit.protocols.blobs import ROOM, SIZE_MAX, Keeping, blob_of, location, read
 from unit.protocols.serving import NONCES
 from unit.ucan.people import alice, bob, grant, later, mallory, service, space
 
@@ -126,7 +126,7 @@ async def test_who_adds_what_was_allocated_for_him_is_promised_what_goes_on(
     asked = keeping.asks_to_add(DATA)
     allocated = await ok(keeping, "allocate", allocation(cause=asked.link))
 
-    added = Added(await keeping.execute(asked))
+    added = read(await keeping.execute(asked))
 
     assert added.allocated == {**allocated, "size": 0}, "the room was taken by who asked before"
     assert added.accept.capabilities[0].nb["_put"] == {"ucan/await": [".out.ok", added.put.link]}
@@ -137,10 +137,10 @@ async def test_who_adds_what_was_allocated_for_him_is_promised_what_goes_on(
 
 async def test_the_task_that_is_promised_can_be_invoked_before_it_is(keeping: Keeping) -> None:
     asked = keeping.asks_to_add(DATA)
-    promised = Added(await (await Keeping().open()).execute(asked)).allocate
+    promised = read(await (await Keeping().open()).execute(asked)).allocate
 
     invoked = await keeping.execute(promised)
-    added = Added(await keeping.execute(asked))
+    added = read(await keeping.execute(asked))
 
     assert invoked.receipt.out["ok"]["size"] == SIZE
     assert added.allocate.link == promised.link
@@ -185,7 +185,7 @@ async def test_an_allocation_that_failed_can_be_asked_for_again(keeping: Keeping
     assert refused["name"] == "InsufficientStorage"
 
     await keeping.open(alice, room=SIZE)
-    added = Added(await keeping.execute(asked))
+    added = read(await keeping.execute(asked))
     keeping.world.arrive(DATA)
     await keeping.conclude(added.put_done())
 

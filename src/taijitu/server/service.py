@@ -18,6 +18,7 @@ from taijitu.server.meter import Meter
 from taijitu.server.rpc import Rpc, about
 from taijitu.server.testing import Questions
 from taijitu.server.uploads import Uploads
+from taijitu.server.validation import Validation
 from taijitu.server.watch import Watch
 
 SOCKET: Final = "taijitu.sock"
@@ -89,6 +90,7 @@ def application(installation: Installation, meter: Meter) -> App:
         trouble=lambda: trouble(installation.engine),
         uploads=Uploads(bucket, presigner, installation.hint, installation.clock.now),
         downloads=Downloads(bucket, presigner, config.read, installation.clock.now),
+        letter=Validation(installation, rpc).answer,
         testing=questions and questions.answer,
     )
     return App(about(installation), doors, meter)

@@ -62,7 +62,7 @@ def question(host: str, login: Asked) -> HttpAnswer:
     body = f"""<p>A program wants to act for this account at <b>{escape(host)}</b>.</p>
 <dl>
 <dt>Program (its key)</dt><dd><code>{escape(login.agent)}</code></dd>
-<dt>It may</dt><dd>{wishes(login.att)}</dd>
+<dt>It wants to</dt><dd>{wishes(login.att)}</dd>
 <dt>You can say yes until</dt><dd>{shown(login.expires)}</dd>
 </dl>
 <form method="post"><button>Yes, let it in</button></form>

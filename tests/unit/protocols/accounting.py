@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from taijitu.ipld import car
 from taijitu.ipld.cid import Link
+from taijitu.kernel.failures import Fault
 from taijitu.kernel.receipt import DONE
 from taijitu.kernel.receipt import Receipt as Settled
 from taijitu.machines.login import Mail
@@ -50,11 +51,12 @@ class Account(NamedTuple):
 
 
 class Accounting(Serving):
-    """`letters` are those that were delivered: for that, let the world run. By `seconds` the clock
-    of the world decides what is valid."""
+    """`letters` are those that were delivered: for that, let the world run; `faults` come first.
+    What is valid is decided by the clock of the world."""
 
     def __init__(self, policy: Policy = "open", open_capacity: int | None = None) -> None:
         self.letters: list[Mail] = []
+        self.faults: list[Fault] = []
         super().__init__(SimulatedWorld(clock=VirtualClock(now * 1000), deliver=self.deliver))
         self.spaces.open_capacity = open_capacity
         self.limits = self.spaces.limits
@@ -72,6 +74,8 @@ class Accounting(Serving):
         )
 
     async def deliver(self, mail: Mail) -> Settled:
+        if self.faults:
+            raise self.faults.pop()
         self.letters.append(mail)
         return DONE
 
@@ -111,6 +115,11 @@ class Accounting(Serving):
         """The secret in the letter about a login that was asked for just now."""
         until = self.seconds() + LIFETIME_SECONDS
         return session.confirmation(by, Login(request.link, who, agent.did, tuple(att), until))
+
+    def letter_of(self, mail: Mail) -> Delegation:
+        """The secret in a letter that was delivered."""
+        login = Login(mail.request, mail.account, mail.agent, mail.att, mail.expires // 1000)
+        return session.confirmation(service, login)
 
     async def log_in(
         self, agent: Signer = alice, who: str = account, att: Sequence[str] = ("*",)

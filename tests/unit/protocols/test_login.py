@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from taijitu.ipld.cid import Link
+from taijitu.kernel.failures import Fault
 from taijitu.machines.login import Asked, Confirmed, Expired, Mail, login_at
 from taijitu.protocols import login
 from taijitu.protocols.login import LIFETIME_SECONDS
@@ -25,6 +26,7 @@ from unit.ucan.people import (
     car_link,
     carol,
     mallory,
+    now,
     service,
     space,
 )
@@ -58,6 +60,21 @@ async def test_the_account_gets_one_letter_that_says_who_wants_what(serving: Acc
     until = (serving.seconds() + LIFETIME_SECONDS) * 1000
     att = ("store/*", "upload/add")
     assert serving.letters == [Mail(account, alice.did, att, asked.link, until)]
+
+
+async def test_a_letter_that_can_not_be_sent_waits_and_is_sent_later(serving: Accounting) -> None:
+    serving.faults = [Fault("no mail server"), Fault("no mail server")]
+    async with serving.world.running() as world:
+        asked, receipt = await serving.authorize()
+        assert receipt.is_ok, "the client is not kept waiting"
+        await world.quiet()
+        assert serving.letters == []
+        while not serving.letters:
+            await world.pass_time(60_000)
+            assert serving.seconds() < now + LIFETIME_SECONDS
+    assert [each.request for each in serving.letters] == [asked.link]
+    assert [row.ability for _, row, _ in world.troubles] == ["login/mail"] * 2
+    assert (await serving.send(serving.letter_of(serving.letters[0]))).is_ok
 
 
 async def test_nothing_can_be_claimed_before_somebody_said_yes(serving: Accounting) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+from typing import Any
 
 from taijitu.engine.actor import Actor, Actors, Assignment, View
 from taijitu.kernel.effect import Task, tag
@@ -45,8 +46,8 @@ class Dying:
 def main(ability: str) -> None:
     real = installation.actors
 
-    def with_a_dying_one(*given: object) -> Actors:
-        living = real(*given)  # type: ignore[arg-type]
+    def with_a_dying_one(*given: Any, **named: Any) -> Actors:
+        living = real(*given, **named)
         return {**living, ability: Dying(living[ability], ability)}
 
     installation.actors = with_a_dying_one

@@ -9,8 +9,10 @@ const PACKAGE = { w3up: '@web3-storage/w3up-client', storacha: '@storacha/client
 /** One of the libraries (`w3up`, `storacha`), for the service with this address and name. */
 export const installed = async (library, url, did) => {
   const { create } = await import(PACKAGE[library])
+  const Proof = await import(`${PACKAGE[library]}/proof`)
   const { StoreMemory } = await import(`${PACKAGE[library]}/stores/memory`)
   const ed25519 = await import(`${PACKAGE[library]}/principal/ed25519`)
+  const rsa = await import(`${PACKAGE[library]}/principal/rsa`)
 
   const service = () =>
     Ucanto.connect({
@@ -39,5 +41,5 @@ export const installed = async (library, url, did) => {
     return client
   }
 
-  return { service, device, settled }
+  return { Proof, ed25519, rsa, service, device, settled }
 }

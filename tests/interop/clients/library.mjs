@@ -97,7 +97,8 @@ const scenarios = {
   /** The same file twice. */
   async again() {
     const client = await settled()
-    const [first, second] = [watched(), watched()]
+    // Without a nonce what is asked twice in one second is one invocation, and has one answer.
+    const [first, second] = [watched({ nonce: 'first' }), watched({ nonce: 'second' })]
     const file = fresh()
     const roots = [await client.uploadFile(file, first.options), await client.uploadFile(file, second.options)]
     return { same: roots[0].equals(roots[1]), sent: [first.seen.sent, second.seen.sent] }

@@ -87,3 +87,10 @@ async def serving(server: MailServer, port: int = 0) -> AsyncGenerator[MailServe
     finally:
         listening.close()
         await listening.wait_closed()
+
+
+def link_in(letter: EmailMessage) -> str:
+    """The link that a letter holds."""
+    lines = [line.strip() for line in str(letter.get_content()).splitlines()]
+    (link,) = [line for line in lines if line.startswith(("http://", "https://"))]
+    return link

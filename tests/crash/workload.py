@@ -15,8 +15,9 @@ import aiohttp
 from support.client import Car, Client, Space, random_car
 from taijitu.ucan.delegation import Delegation
 
-Phase = Literal["idle", "add", "between", "put", "remove"]
-"""What a client is at. `between`: its add was answered, its PUT has not begun."""
+Phase = Literal["idle", "add", "between", "put", "conclude", "remove"]
+"""What a client is at. `between`: its add was answered, its PUT has not begun. `conclude`: a blob
+was put, and that is about to be said."""
 
 AGAIN_SECONDS = 0.05
 """Before something is asked again."""
@@ -65,9 +66,12 @@ class Crowd:
         self.client = client
         self.spaces = spaces
         self.diary = Diary()
-        self.members = [Member(self, chance) for _ in range(size)]
+        self.members = [self.member(chance) for _ in range(size)]
         self.over = False
         self.awaited: tuple[Phase, asyncio.Event] | None = None
+
+    def member(self, chance: random.Random) -> "Member":
+        return Member(self, chance)
 
     async def work(self) -> None:
         """Until `over`; then everyone brings to an end what he began."""

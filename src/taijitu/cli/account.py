@@ -62,9 +62,9 @@ def all_accounts(*, json: bool = False) -> None:
     Parameters
     ----------
     json
-        Print JSON: a list of {"account", "email", "since", "confirmed", "product", "given"}. Times
-        in ms since 1970: "confirmed" of the first login, or null. "product" is the plan, or null;
-        "given": it was given or chosen, and is not merely what everybody has.
+        Print JSON: a list of {"account", "email", "since", "confirmed", "product", "given",
+        "blocked"}. Times in ms since 1970: "confirmed" of the first login, or null. "product" is
+        the plan, or null; "given": it was given or chosen, and is not merely what everybody has.
     """
     from taijitu.cli.reach import ask
 
@@ -104,6 +104,66 @@ def plan(account: str, product: str | None = None, /, *, json: bool = False) -> 
         print("\n".join(told(found)))
 
 
+def block(subject: str, /, *, json: bool = False) -> None:
+    """Let an e-mail address, or all of a domain, log in no more, nor have spaces provided for.
+
+    Agents that have logged in already stay logged in, and spaces keep what they have: see
+    `taijitu space block`.
+
+    Parameters
+    ----------
+    subject
+        An e-mail address, or a domain, such as example.org.
+    json
+        Print JSON: {"subject"}.
+    """
+    from taijitu.cli.reach import ask
+
+    answer = ask("account-block", writes=True, subject=subject)
+    if json:
+        words.print_json(answer)
+    else:
+        print(f"{answer['subject']} is shut out.")
+
+
+def unblock(subject: str, /, *, json: bool = False) -> None:
+    """Let an e-mail address, or a domain, in again.
+
+    Parameters
+    ----------
+    subject
+        As it was given to `taijitu account block`.
+    json
+        Print JSON: {"subject", "blocked"}: whether it was shut out before.
+    """
+    from taijitu.cli.reach import ask
+
+    answer = ask("account-unblock", subject=subject)
+    if json:
+        words.print_json(answer)
+    elif answer["blocked"]:
+        print(f"{answer['subject']} is let in again.")
+    else:
+        print(f"{answer['subject']} was not shut out.")
+
+
+def blocked(*, json: bool = False) -> None:
+    """List the e-mail addresses and domains that are shut out.
+
+    Parameters
+    ----------
+    json
+        Print JSON: a list of texts.
+    """
+    from taijitu.cli.reach import ask
+
+    found = ask("account-blocked")
+    if json:
+        words.print_json(found)
+    else:
+        print("\n".join(found) or "Nobody is shut out.")
+
+
 def confirmed(login: dict[str, Any]) -> str:
     """What a person is told about a login that was just confirmed."""
     if "agent" not in login:
@@ -131,7 +191,8 @@ def told(account: dict[str, Any]) -> tuple[str, str]:
     """An account for people, on two lines."""
     at = account["confirmed"]
     since = "never logged in" if at is None else f"first login {words.moment(at)[:16]}"
-    return account["email"], f"  {since} · {plan_of(account)}"
+    shut = " · blocked" if account["blocked"] else ""
+    return account["email"], f"  {since} · {plan_of(account)}{shut}"
 
 
 def plan_of(account: dict[str, Any]) -> str:

@@ -59,6 +59,9 @@ COMMANDS: Final = (
     (account, "waiting", "account:waiting", "List the logins that wait to be confirmed."),
     (account, "list", "account:all_accounts", "List the accounts that are known here."),
     (account, "plan", "account:plan", "Show the plan of an account, or give it another one."),
+    (account, "block", "account:block", "Let an e-mail address or a domain log in no more."),
+    (account, "unblock", "account:unblock", "Let them in again."),
+    (account, "blocked", "account:blocked", "List the addresses and domains that are shut out."),
 )
 """Where each command belongs, its name, its function and its summary."""
 

@@ -23,12 +23,16 @@ class AccountVerbs:
     def __init__(self, installation: Installation) -> None:
         self.logins = installation.logins
         self.accounts = installation.accounts
+        self.limits = installation.spaces.limits
         self.verbs: dict[str, Callable[..., Awaitable[Any]]] = {
             "logins": self.waiting,
             "confirm": self.confirm,
             "accounts": self.all_accounts,
             "account": self.account,
             "plan": self.plan,
+            "account-block": self.block,
+            "account-unblock": self.unblock,
+            "account-blocked": self.blocked,
         }
 
     async def waiting(self) -> list[dict[str, Any]]:
@@ -59,7 +63,7 @@ class AccountVerbs:
 
     async def all_accounts(self) -> list[dict[str, Any]]:
         """Every account that is known, ordered by DID."""
-        return [self.told(each) async for each in self.accounts.all()]
+        return [await self.told(each) async for each in self.accounts.all()]
 
     async def account(self, account: str) -> dict[str, Any]:
         """What is known of one account (its e-mail address, or its DID)."""
@@ -67,7 +71,7 @@ class AccountVerbs:
         found = await self.accounts.find(did)
         if found is None:
             raise BadRequest(f"nobody ever logged in to {did}, and nobody gave it a plan")
-        return self.told(found)
+        return await self.told(found)
 
     async def plan(self, account: str, product: str) -> dict[str, Any]:
         """Give an account a plan, whether it is known or not. `product` is a DID."""
@@ -78,9 +82,23 @@ class AccountVerbs:
             raise BadRequest(f"a plan is named by a DID, such as did:web:plan: {why}") from None
         if len(product) > PRODUCT_LENGTH_MAX:
             raise BadRequest(f"the DID of a plan has at most {PRODUCT_LENGTH_MAX} characters")
-        return self.told(await self.accounts.assign(did, product))
+        return await self.told(await self.accounts.assign(did, product))
 
-    def told(self, known: Known) -> dict[str, Any]:
+    async def block(self, subject: str) -> dict[str, Any]:
+        """Let nobody with an e-mail address, or with any of a domain, log in any more."""
+        await self.limits.block(found := address_or_domain(subject))
+        return {"subject": found}
+
+    async def unblock(self, subject: str) -> dict[str, Any]:
+        """Let them in again. `blocked`: whether they were shut out before."""
+        found = address_or_domain(subject)
+        return {"subject": found, "blocked": await self.limits.unblock(found)}
+
+    async def blocked(self) -> list[str]:
+        """The e-mail addresses and domains that are shut out."""
+        return [each async for each in self.limits.all_blocked() if not each.startswith("did:")]
+
+    async def told(self, known: Known) -> dict[str, Any]:
         """An account as plain data. `product` is the plan that it has in the end."""
         plan = self.accounts.plan_of(known)
         return {
@@ -90,6 +108,7 @@ class AccountVerbs:
             "confirmed": known.confirmed,
             "product": None if plan is None else plan[0],
             "given": known.product is not None,
+            "blocked": await self.limits.shuts_out(known.account),
         }
 
 
@@ -123,3 +142,14 @@ def account_of(text: str) -> str:
     if not did or unreachable(did) is not None:
         raise BadRequest(f"{text[:SHOWN_MAX]!r} is neither an e-mail address nor an account")
     return did
+
+
+def address_or_domain(text: str) -> str:
+    """What may be shut out, in lower case, as it is looked up. Raises `BadRequest`."""
+    address = text if "@" in text else f"anybody@{text}"
+    try:
+        account_of(address)
+    except BadRequest:
+        why = "is neither an e-mail address nor a domain"
+        raise BadRequest(f"{text[:SHOWN_MAX]!r} {why}") from None
+    return text.lower()

@@ -137,6 +137,19 @@ def test_accounts_are_listed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("account", "list").out.splitlines()[1].endswith(" · no plan")
 
 
+@pytest.mark.usefixtures("data")
+def test_addresses_and_domains_are_shut_out_and_let_in(run: Run) -> None:
+    assert run("account", "blocked").out == "Nobody is shut out.\n"
+    assert run("account", "block", "Bob@Example.com").out == "bob@example.com is shut out.\n"
+    assert run("account", "block", "example.org").code == 0
+    assert run("account", "blocked").out == "bob@example.com\nexample.org\n"
+    assert json.loads(run("account", "blocked", "--json").out) == ["bob@example.com", "example.org"]
+    assert run("account", "list").out.splitlines()[1].endswith(" · blocked")
+    assert run("account", "unblock", "bob@example.com").out == "bob@example.com is let in again.\n"
+    assert run("account", "unblock", "bob@example.com").out == "bob@example.com was not shut out.\n"
+    assert run("account", "blocked").out == "example.org\n"
+
+
 def test_a_login_that_is_over_is_told_as_that() -> None:
     login = {
         "request": "bafy",
@@ -153,5 +166,5 @@ def test_a_login_that_is_over_is_told_as_that() -> None:
 
 
 def test_an_account_is_told_on_two_lines() -> None:
-    told_of = {"email": EMAIL, "confirmed": 0, "product": None, "given": False}
-    assert told(told_of) == (EMAIL, "  first login 1970-01-01 00:00 · no plan")
+    told_of = {"email": EMAIL, "confirmed": 0, "product": None, "given": False, "blocked": True}
+    assert told(told_of) == (EMAIL, "  first login 1970-01-01 00:00 · no plan · blocked")

@@ -203,3 +203,21 @@ async def test_while_nobody_is_limited_asking_costs_nothing(
     monkeypatch.setattr(serving.world.storage, "scan", looks)
     monkeypatch.setattr(serving.engine, "peek", looks)
     assert not await serving.limits.blocked(space.did, "example.com")
+
+
+@pytest.mark.parametrize("subject", ["example.com", "alice@example.com"])
+async def test_the_operator_does_it_by_hand_and_takes_back_what_others_did(
+    serving: Accounting, subject: str
+) -> None:
+    await serving.limits.block(subject)
+    await serving.limits.block(subject)
+    assert len(await listed(serving, subject)) == 1
+    assert not (await serving.authorize())[1].is_ok
+    await shut_out(serving, subject)
+    await shut_out(serving, subject, 5)
+    assert [each async for each in serving.limits.all_blocked()] == [subject]
+    assert await serving.limits.unblock(subject)
+    assert [each["rate"] for each in await listed(serving, subject)] == [5]
+    assert [each async for each in serving.limits.all_blocked()] == []
+    assert (await serving.authorize())[1].is_ok
+    assert not await serving.limits.unblock(subject)

@@ -142,6 +142,7 @@ async def test_an_account_is_known_once_it_has_logged_in(admin: Admin) -> None:
         "confirmed": told["since"],
         "product": "did:web:localhost%3A3210",
         "given": False,
+        "blocked": False,
     }
 
 
@@ -165,3 +166,26 @@ async def test_without_one_there_is_none(admin: Admin) -> None:
 async def test_a_plan_is_named_by_a_did(admin: Admin, product: str) -> None:
     assert "DID" in await refusal(admin, "plan", account=EMAIL, product=product)
     assert await admin.ask("accounts", {}) == []
+
+
+@pytest.mark.parametrize("subject", [EMAIL, "Alice@Example.com", "example.com"])
+async def test_who_is_shut_out_is_told_as_blocked_until_let_in(admin: Admin, subject: str) -> None:
+    await admin.ask("plan", {"account": EMAIL, "product": PLAN})
+    for _ in range(2):
+        assert await admin.ask("account-block", {"subject": subject}) == {
+            "subject": subject.lower()
+        }
+    assert await admin.ask("account-blocked", {}) == [subject.lower()]
+    assert (await admin.ask("account", {"account": EMAIL}))["blocked"] is True
+    for blocked in (True, False):
+        answer = await admin.ask("account-unblock", {"subject": subject})
+        assert answer == {"subject": subject.lower(), "blocked": blocked}
+    assert (await admin.ask("account", {"account": EMAIL}))["blocked"] is False
+    assert await admin.ask("account-blocked", {}) == []
+
+
+@pytest.mark.parametrize("subject", ["", "@", "a b", "did:key:z6Mk", "alice@", "a@b@c", "x" * 999])
+async def test_only_addresses_and_domains_are_shut_out(admin: Admin, subject: str) -> None:
+    why = await refusal(admin, "account-block", subject=subject)
+    assert "is neither an e-mail address nor a domain" in why
+    assert await admin.ask("account-blocked", {}) == []

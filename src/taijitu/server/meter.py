@@ -48,6 +48,8 @@ OUTCOMES: Final = frozenset(
         "ShardNotFound",
         "SizeMismatch",
         "SliceMismatch",
+        "SliceOutOfRange",
+        "SlicesOverlap",
         "SpaceAlreadyProvisioned",
         "SpaceUnknown",
         "StoreItemNotFound",

@@ -3,19 +3,21 @@
 Sessions are claimed too. They are made anew each time, with what the account was delegated until
 then as proofs: so a device that logged in long ago learns of a space that was made on another.
 
-Law: what is claimed goes to its audience; and the service attests what was confirmed, nothing else.
+Law: what is claimed goes to its audience; the service attests what was confirmed, nothing else; and
+what was revoked is not given away again, in whatever form.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
+from taijitu.ipld import car
 from taijitu.ipld.cid import Link
 from taijitu.kernel import receipt as kernel
 from taijitu.kernel.machine import State
-from taijitu.machines.delegation import Hold, delegation_at, list_from
+from taijitu.machines.delegation import Held, Hold, delegation_at, list_from
 from taijitu.machines.login import Confirmed, sessions_of
 from taijitu.protocols.capabilities import ACCESS_CLAIM, ACCESS_DELEGATE, AccessDelegate
 from taijitu.protocols.durable import Durable
@@ -23,11 +25,13 @@ from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
 from taijitu.protocols.held import Room, Shelves, fitting, proving, whole
 from taijitu.protocols.login import session_of
 from taijitu.protocols.names import segment
+from taijitu.protocols.revocation import Revocations
 from taijitu.protocols.spaces import Spaces
 from taijitu.ucan import session
 from taijitu.ucan.bundle import Bundle
 from taijitu.ucan.delegation import Delegation, InvalidDelegation
 from taijitu.ucan.principal import is_key
+from taijitu.ucan.session import Pair
 
 DELEGATIONS_MAX: Final = 64
 """Delegations that one invocation leaves here."""
@@ -53,11 +57,12 @@ agent may have several accounts, and of what one account shares with another bot
 class Access:
     """The two abilities."""
 
-    def __init__(self, durable: Durable, spaces: Spaces) -> None:
+    def __init__(self, durable: Durable, spaces: Spaces, revocations: Revocations) -> None:
         self.durable = durable
         self.engine: Engine = durable.engine
         self.signer = durable.signer
         self.spaces = spaces
+        self.revocations = revocations
         self.shelves = Shelves(durable.engine)
 
     def providers(self) -> tuple[Provider[Any], ...]:
@@ -133,7 +138,7 @@ class Access:
         """Everything that is here for the audience."""
         audience = invocation.resource
         await self.engine.settled()
-        kept = await self.shelves.kept_for(audience)
+        kept = await self.valid_for(audience)
         delegations = {
             str(each.held.ucan): each.held.archive for each in fitting(map(whole, kept), HELD)
         }
@@ -153,26 +158,48 @@ class Access:
                 continue
             if login.account not in proofs:
                 proofs[login.account] = await self.proofs_for(login.account)
-            pair = dict(self.pair_of(login, proofs[login.account]))
-            room -= sum(map(len, pair.values()))
+            pair = session.pair(self.signer, session_of(login), tuple(proofs[login.account]))
+            if await self.is_over(pair):
+                continue
+            archives = dict(archived_pair(pair, proofs[login.account].values()))
+            room -= sum(map(len, archives.values()))
             if room < 0 and made:
                 break
-            made |= pair
+            made |= archives
         return made
 
-    def pair_of(
-        self, login: Confirmed, proofs: Mapping[Link, Mapping[Link, bytes]]
-    ) -> Iterator[tuple[str, bytes]]:
-        granted, attested = session.pair(self.signer, session_of(login), tuple(proofs))
-        company = {link: block for blocks in proofs.values() for link, block in blocks.items()}
-        yield str(granted.link), session.packed(granted, company.items())
-        yield str(attested.link), session.packed(attested)
+    async def is_over(self, pair: Pair) -> bool:
+        """Whether a session was revoked."""
+        bundle = Bundle({each.link: each.data for each in pair})
+        return any([await self.revocations.is_revoked(each.link, bundle) for each in pair])
+
+    async def valid_for(self, audience: str) -> Sequence[Held]:
+        """What is kept for somebody, and nobody has revoked: what counts most first."""
+        kept = await self.shelves.kept_for(audience)
+        if not self.revocations.any:
+            return kept
+        revoked = self.revocations.is_revoked
+        return [each for each in kept if not await revoked(each.ucan, bundle_of(each))]
 
     async def proofs_for(self, account: str) -> Mapping[Link, Mapping[Link, bytes]]:
         """What an account was delegated, with the blocks of each; what counts most first, because
         whoever looks for a chain of proofs looks in that order."""
-        kept = await self.shelves.kept_for(account)
+        kept = await self.valid_for(account)
         return {each.held.ucan: each.blocks for each in fitting(map(proving, kept), PROOFS)}
+
+
+def bundle_of(held: Held) -> Bundle:
+    """A delegation that is kept, with all that came with it."""
+    return Bundle(car.decode(held.archive).blocks)
+
+
+def archived_pair(
+    pair: Pair, proofs: Iterable[Mapping[Link, bytes]]
+) -> Iterator[tuple[str, bytes]]:
+    """The UCANs of a session as they are given away, by their links."""
+    company = {link: block for blocks in proofs for link, block in blocks.items()}
+    yield str(pair.delegation.link), session.packed(pair.delegation, company.items())
+    yield str(pair.attestation.link), session.packed(pair.attestation)
 
 
 def path_of(message: Hold) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from taijitu.ipld import car
 from taijitu.ipld.cid import Link
 from taijitu.kernel.failures import Fault
@@ -14,6 +16,7 @@ from taijitu.protocols.limits import RateLimits
 from taijitu.protocols.login import LIFETIME_SECONDS, Authorization, Logins
 from taijitu.protocols.plan import Accounts, Plans, Policy
 from taijitu.protocols.provider import Subscriptions
+from taijitu.protocols.revocation import Revocations
 from taijitu.protocols.store import Store
 from taijitu.protocols.upload import Uploads
 from taijitu.testing.clock import VirtualClock
@@ -63,15 +66,18 @@ class Accounting(Serving):
         self.logins = Logins(self.engine, service)
         self.accounts = Accounts(self.engine, policy, service.did)
         offers = {service.did: ROOM, SMALL: SMALL_ROOM}
+        self.revocations = Revocations(self.durable)
         self.begin(
             Authorization(self.durable, self.limits),
-            Access(self.durable, self.spaces),
+            Access(self.durable, self.spaces, self.revocations),
+            self.revocations,
             Subscriptions(self.durable, self.spaces, self.accounts, offers=offers),
             Plans(self.durable, self.accounts),
             RateLimits(self.durable, self.limits, service.did),
             Store(self.durable, self.spaces, ROOM),
             Uploads(self.durable, self.spaces),
         )
+        self.service = replace(self.service, revokers=self.revocations.revokers)
 
     async def deliver(self, mail: Mail) -> Settled:
         if self.faults:
@@ -148,6 +154,11 @@ class Accounting(Serving):
         otherwise): `ok` or `error`."""
         asked = self.asks(who.agent, can, resource or who.did, who.proofs, **nb)
         return (await self.send(asked, company=who.blocks)).out
+
+    async def revoke(self, by: Signer, ucan: Delegation, *proofs: Delegation) -> None:
+        """Take a UCAN back, as its issuer or its audience."""
+        asked = self.asks(by, "ucan/revoke", by.did, [ucan], ucan=ucan.link)
+        assert (await self.send(asked, ucan, *proofs)).is_ok
 
     async def delegate(self, space: Signer, *delegations: Delegation) -> Any:
         """Leave delegations here, as a space."""

@@ -459,3 +459,35 @@ def test_what_is_too_large_leaves_its_room_to_the_next() -> None:
     assert list(fitting([small, other], Room(1, 10_000, 0))) == [small]
     proven = [proving(each.held) for each in (large, small)]
     assert list(fitting(proven, Room(2, 10_000, 1))) == proven[:1]
+
+
+async def test_what_was_revoked_is_not_given_away(serving: Accounting) -> None:
+    root = grant(space, alice, cap("store/*"))
+    one, two = grant(alice, bob, cap("store/add"), proofs=[root]), grant(space, bob, cap("*"))
+    nb = {"one": one.link, "two": two.link}
+    asked = serving.asks(space, "access/delegate", space.did, [one, two], delegations=nb)
+    assert (await serving.send(asked, one, two, root)).is_ok
+    await serving.revoke(mallory, one, root)
+    assert links(await serving.claim(bob)) == {one.link, two.link}
+    await serving.revoke(space, one, root)
+    assert links(await serving.claim(bob)) == {two.link}
+
+
+async def test_a_session_that_was_revoked_is_not_made_anew(serving: Accounting) -> None:
+    before = await serving.log_in(alice)
+    kept = await serving.log_in(bob)
+    await serving.delegate(space, delegate(space, account, [cap("store/*")], expiration=None))
+    await serving.revoke(alice, before.proofs[0])
+    assert await serving.claim(alice) == []
+    assert "error" in await serving.act(before, "plan/get")
+    assert "ok" in await serving.act(kept, "plan/get")
+    again = await serving.log_in(alice)
+    assert "ok" in await serving.act(again, "plan/get")
+
+
+async def test_an_account_proves_nothing_by_what_was_revoked(serving: Accounting) -> None:
+    given = delegate(space, account, [cap("store/*")], expiration=None)
+    await serving.delegate(space, given)
+    assert given.link in (await serving.log_in(alice)).blocks
+    await serving.revoke(space, given)
+    assert given.link not in (await serving.session(alice)).blocks

@@ -42,7 +42,7 @@ ARCHIVE_SIZE_MAX: Final = 256 * 1024
 FROM_SPACE_MAX: Final = 100
 """Delegations that one space leaves here for one audience and that are not over."""
 
-HELD: Final = Room(1_000, 768 * 1024, blocks=0)
+HELD: Final = Room(400, 768 * 1024, blocks=0)
 """Delegations that are claimed at once, and their bytes: they are given as they were left."""
 
 SESSIONS_MAX, SESSIONS_SIZE_MAX = 32, 768 * 1024

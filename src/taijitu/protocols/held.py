@@ -20,7 +20,7 @@ from taijitu.machines.subscription import list_of as subscriptions_of
 from taijitu.ucan.bundle import Bundle
 from taijitu.ucan.delegation import InvalidDelegation
 
-ROWS_MAX, SIZE_MAX = 2_000, 8 * 1024 * 1024
+ROWS_MAX, SIZE_MAX = 400, 8 * 1024 * 1024
 """Delegations of one list that are looked at, the newest first, and bytes of their archives."""
 
 FROM_OWN_MAX: Final = 4

@@ -89,11 +89,9 @@ class Promises:
         us = self.signer.did
         return delegate(self.signer, us, [{"can": can, "with": us, "nb": nb}], expiration=None)
 
-    def receipt(
-        self, task: Delegation, out: Mapping[str, object], fork: Sequence[Link] = ()
-    ) -> Receipt:
+    def receipt(self, task: Link, out: Mapping[str, object], fork: Sequence[Link] = ()) -> Receipt:
         """How one of our tasks went."""
-        return receipts.issue(self.signer, task.link, out, fx_fork=fork)
+        return receipts.issue(self.signer, task, out, fx_fork=fork)
 
     def put(self, request: Request, out: Mapping[str, object]) -> Receipt:
         """How the put went: said in the name of the key made from the digest."""

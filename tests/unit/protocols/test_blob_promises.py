@@ -212,6 +212,23 @@ async def test_who_asks_again_is_promised_his_own_though_others_came_since() -> 
         assert "ok" in await keeping.settled(added.accept)
 
 
+async def test_who_had_no_answer_when_it_was_over_is_told_just_that() -> None:
+    keeping = await Keeping().open()
+    asked = keeping.asks_to_add(DATA)
+    async with keeping.world.running():
+        with bucket_out_of_reach(keeping):
+            await is_told_to_ask_again(keeping, asked)
+        await keeping.world.pass_time(ACTIVE_MS_MAX - ANSWER_MS_MAX - 2)
+        assert isinstance(await keeping.world.state(space.did, DATA), Receiving)
+        await keeping.world.pass_time(2 * WINDOW_MS + GRACE_MS)
+        assert isinstance(await keeping.world.state(space.did, DATA), Expired)
+
+        assert (await keeping.execute(asked)).receipt.out == NOT_FOUND
+
+        assert isinstance(await keeping.world.state(space.did, DATA), Expired)
+        assert (await keeping.store(DATA)).allocated["size"] == SIZE
+
+
 async def test_of_two_who_wait_only_who_was_promised_something_hears_of_the_end() -> None:
     keeping = await Keeping().open()
     async with keeping.world.running():

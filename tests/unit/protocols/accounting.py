@@ -12,11 +12,14 @@ from taijitu.kernel.receipt import DONE
 from taijitu.kernel.receipt import Receipt as Settled
 from taijitu.machines.login import Mail
 from taijitu.protocols.access import Access
+from taijitu.protocols.blob import Blobs
 from taijitu.protocols.limits import RateLimits
 from taijitu.protocols.login import LIFETIME_SECONDS, Authorization, Logins
 from taijitu.protocols.plan import Accounts, Plans, Policy
+from taijitu.protocols.promises import Promises
 from taijitu.protocols.provider import Subscriptions
 from taijitu.protocols.revocation import Revocations
+from taijitu.protocols.settled import Settling
 from taijitu.protocols.store import Store
 from taijitu.protocols.upload import Uploads
 from taijitu.testing.clock import VirtualClock
@@ -75,6 +78,7 @@ class Accounting(Serving):
             Plans(self.durable, self.accounts),
             RateLimits(self.durable, self.limits, service.did),
             Store(self.durable, self.spaces, ROOM),
+            Blobs(self.durable, self.spaces, Settling(Promises(service), str), ROOM),
             Uploads(self.durable, self.spaces),
         )
         self.service = replace(self.service, revokers=self.revocations.revokers)

@@ -114,6 +114,7 @@ async def test_who_was_delegated_to_may(serving: Accounting) -> None:
 
 ADDS: dict[str, dict[str, Any]] = {
     "store/add": {"link": LINK, "size": 1},
+    "space/blob/add": {"blob": {"digest": LINK.multihash, "size": 1}},
     "upload/add": {"root": LINK, "shards": []},
     "access/delegate": {"delegations": {}},
 }

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from support.client import Client, Inside, Space, random_car, talking_to
+from support.eventually import eventually
 from support.service import Service, running
 from taijitu.ipld import dagjson, multibase
 from taijitu.ipld.cid import CAR, RAW, Link, link_to, multihash
@@ -195,6 +196,12 @@ async def test_a_car_that_was_only_added_as_such_is_no_commitment(client: Client
 
 async def test_bytes_that_nobody_asked_to_store_are_found_by_who_does(client: Client) -> None:
     alice, car = client.space("alice"), random_car()
+
+    async def said() -> str:
+        return client.service.output
+
+    # The audit at the start would take them away.
+    await eventually(said, lambda output: '"event":"audit"' in output, seconds=20)
     leave = await asked(client, "upload-url", {"link": str(car.link), "size": car.size})
     assert await client.put(leave["ok"], car.data) == 200
     assert (await alice.add(car))["ok"]["status"] == "done"

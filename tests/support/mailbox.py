@@ -1,6 +1,7 @@
 """A mail server on a free port: what it takes is kept, and it refuses what a test wants refused."""
 
 import asyncio
+import ssl
 import warnings
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -16,13 +17,23 @@ OK: Final = "250 OK"
 
 class MailServer:
     """`letters` are those that it took. `refusals` are answers by command (`MAIL`, `RCPT`, `DATA`),
-    given until they are taken back. With a `password` it wants to be told it, by user `taijitu`."""
+    given until they are taken back. With a `password` it wants to be told it, by user `taijitu`;
+    with `tls` it encrypts once it is asked to."""
 
-    def __init__(self, *, password: str | None = None, utf8: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        password: str | None = None,
+        utf8: bool = True,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.letters: list[EmailMessage] = []
         self.refusals: dict[str, str] = {}
         self.password = password
         self.utf8 = utf8
+        self.tls = tls
+        self.told: list[object] = []
+        """Whoever said who he was."""
         self.port = 0
 
     @property
@@ -40,11 +51,13 @@ class MailServer:
                 auth_required=self.password is not None,
                 auth_require_tls=False,
                 authenticator=self.authenticate,
+                tls_context=self.tls,
             )
 
     def authenticate(
         self, _server: Any, _session: Any, _envelope: Any, _how: str, who: Any
     ) -> AuthResult:
+        self.told.append(who)
         known = self.password is not None and who == LoginPassword(
             b"taijitu", self.password.encode()
         )
@@ -77,10 +90,12 @@ class MailServer:
 
 
 @asynccontextmanager
-async def serving(server: MailServer, port: int = 0) -> AsyncGenerator[MailServer]:
-    """The server answers for as long as the block lasts."""
+async def serving(
+    server: MailServer, port: int = 0, *, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[MailServer]:
+    """The server answers for as long as the block lasts; with `tls`, encrypted from the start."""
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(server.protocol, "127.0.0.1", port)
+    listening = await loop.create_server(server.protocol, "127.0.0.1", port, ssl=tls)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server

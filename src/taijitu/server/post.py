@@ -201,10 +201,12 @@ class Smtp:
             if why.code >= PERMANENT:
                 raise Unreachable(said(why)) from None
             raise Fault(f"no mail was taken: {said(why)}") from why
-        except (SMTPNotSupported, ValueError, UnicodeError) as why:
+        except SMTPNotSupported as why:
             raise Unreachable(str(why)) from None
-        except (SMTPException, OSError, TimeoutError) as why:
+        except (SMTPException, OSError) as why:
             raise Fault(f"the mail server {self.host}:{self.port} is not well: {why}") from why
+        except ValueError as why:  # after `OSError`: a false certificate is both
+            raise Unreachable(str(why)) from None
 
     def message(self, letter: Letter) -> EmailMessage:
         message = EmailMessage(LINES if letter.to.isascii() else SMTPUTF8)

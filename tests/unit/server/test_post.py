@@ -3,14 +3,21 @@ confirms it; what does not arrive is tried again exactly if that can help; and n
 
 Method: a real mail server on this machine (aiosmtpd), which refuses what it is told to refuse."""
 
+import ssl
 from base64 import urlsafe_b64decode
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote, urlsplit
 
 import aiosmtplib
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from support.mailbox import MailServer, serving
 from support.service import free_port
@@ -212,6 +219,81 @@ async def test_a_password_leaves_this_machine_only_encrypted(
     await Smtp(url, "store.example").send(Letter("alice@example.com", URL, alice.did, "", UNTIL))
     names = ("port", "use_tls", "start_tls", "validate_certs")
     assert tuple(asked[name] for name in names) == how
+
+
+class Certificate(NamedTuple):
+    """Of `localhost`, signed by nobody else; a file that holds it, with its key."""
+
+    file: Path
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.file)
+        return context
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "certificate.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return Certificate(file)
+
+
+def far(server: MailServer, monkeypatch: pytest.MonkeyPatch, scheme: str = "smtp") -> Post:
+    """A post that takes the server for one on another machine."""
+    monkeypatch.setattr(posts, "is_near", lambda _: False)
+    url = f"{scheme}://taijitu:secret@localhost:{server.port}"
+    return Post(service, URL, Smtp(url, "store.example").send, now=lambda: NOW)
+
+
+async def test_a_server_that_encrypts_from_the_start_is_spoken_to_so(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(MailServer(password="secret"), tls=certificate.tls) as server:
+        strange = far(server, monkeypatch, "smtps")
+        with pytest.raises(Fault, match="certificate verify failed"):
+            await strange.deliver(mail())
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
+        assert await strange.deliver(mail()) == DONE
+    assert len(server.letters) == len(server.told) == 1
+
+
+async def test_a_password_is_told_after_encryption_began_and_never_without(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
+    async with serving(MailServer(password="secret")) as server:
+        with pytest.raises(Fault, match="STARTTLS"):
+            await far(server, monkeypatch).deliver(mail())
+        assert server.told == []
+        server.tls = certificate.tls
+        assert await far(server, monkeypatch).deliver(mail()) == DONE
+    assert len(server.letters) == len(server.told) == 1
+
+
+async def test_a_strange_certificate_ends_it_before_the_password(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(MailServer(password="secret", tls=certificate.tls)) as server:
+        with pytest.raises(Fault):
+            await far(server, monkeypatch).deliver(mail())
+    assert server.told == []
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 from aiosmtplib import (
-    SMTPAuthenticationError,
+    SMTPDataError,
     SMTPException,
     SMTPNotSupported,
     SMTPRecipientsRefused,
     SMTPResponseException,
-    SMTPSenderRefused,
 )
 
 from taijitu.engine.clock import wall_ms
@@ -194,13 +193,13 @@ class Smtp:
             if all(each.code >= PERMANENT for each in why.recipients):
                 raise Unreachable(said(why.recipients[0])) from None
             raise Fault(f"no mail was taken: {said(why.recipients[0])}") from why
-        except (SMTPAuthenticationError, SMTPSenderRefused) as why:
-            # Nothing is wrong with the letter. There is time to set it right until it is over.
-            raise Fault(f"the mail server does not let us send: {said(why)}") from why
-        except SMTPResponseException as why:
+        except SMTPDataError as why:
             if why.code >= PERMANENT:
                 raise Unreachable(said(why)) from None
             raise Fault(f"no mail was taken: {said(why)}") from why
+        except SMTPResponseException as why:
+            # Nothing is wrong with the letter. There is time to set it right until it is over.
+            raise Fault(f"the mail server does not let us send: {said(why)}") from why
         except SMTPNotSupported as why:
             raise Unreachable(str(why)) from None
         except (SMTPException, OSError) as why:

@@ -3,6 +3,7 @@ confirms it; what does not arrive is tried again exactly if that can help; and n
 
 Method: a real mail server on this machine (aiosmtpd), which refuses what it is told to refuse."""
 
+import asyncio
 import ssl
 from base64 import urlsafe_b64decode
 from contextlib import suppress
@@ -152,6 +153,20 @@ async def test_what_may_work_later_is_tried_again(command: str, answer: str) -> 
             await writing(server).deliver(mail())
         del server.refusals[command]
         assert await writing(server).deliver(mail()) == DONE
+
+
+@pytest.mark.parametrize("greeting", ["554 nobody sends from there", "421 too busy", "hello", ""])
+async def test_a_server_that_does_not_let_us_in_is_tried_again(greeting: str) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{greeting}\r\n".encode())
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as listening:
+        server = MailServer()
+        server.port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(Fault):
+            await writing(server).deliver(mail())
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,16 @@ async def test_receipts_of_a_blob_outlive_a_restart(alice: Space, service: Servi
     assert (await alice.client.request("GET", await blobs.location(alice, added))).body == car.data
 
 
+async def test_no_bytes_are_a_blob_too(alice: Space) -> None:
+    nothing = random_car(0)
+    added = await blobs.add(alice, nothing)
+    if "address" in added.allocated:
+        assert await alice.client.put(added.allocated["address"], b"") == 200
+        await blobs.conclude(alice, added)
+    whole = await alice.client.request("GET", await blobs.location(alice, added))
+    assert (whole.status, whole.body) == (200, b"")
+
+
 async def test_only_the_bytes_that_were_promised_are_taken(alice: Space) -> None:
     car = random_car()
     added = await blobs.add(alice, car)

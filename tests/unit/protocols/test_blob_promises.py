@@ -122,18 +122,21 @@ async def test_many_who_add_at_once_take_the_room_of_one() -> None:
     assert len({each.accept.link for each in added}) == 1
 
 
-async def test_a_url_that_is_nearly_over_is_renewed_and_both_promises_are_kept() -> None:
+@pytest.mark.parametrize("after_ms", [NEARLY_OVER_MS, WINDOW_MS + 1, WINDOW_MS + GRACE_MS - 1])
+async def test_a_url_that_is_nearly_over_or_just_is_is_renewed_and_both_promises_are_kept(
+    after_ms: int,
+) -> None:
     keeping = await Keeping().open()
     async with keeping.world.running():
         first = await keeping.add(DATA)
-        await keeping.world.pass_time(NEARLY_OVER_MS)
+        await keeping.world.pass_time(after_ms)
 
         second = await keeping.add(DATA)
 
         assert addressed(second) != addressed(first)
         assert second.allocated["size"] == 0
         assert second.accept.link != first.accept.link
-        await keeping.world.pass_time(WINDOW_MS + GRACE_MS - NEARLY_OVER_MS)
+        await keeping.world.pass_time(WINDOW_MS + GRACE_MS - after_ms)
         assert await keeping.settled(first.accept) is None, "it may still come by the second URL"
         keeping.world.arrive(DATA)
         await keeping.conclude(second.put_done())

@@ -6,6 +6,12 @@ import { CAR, HTTP } from '@ucanto/transport'
 
 const PACKAGE = { w3up: '@web3-storage/w3up-client', storacha: '@storacha/client' }
 
+/** A client that is in a space. */
+export const within = async (client, space) => {
+  await client.setCurrentSpace(space.did())
+  return client
+}
+
 /** One of the libraries (`w3up`, `storacha`), for the service with this address and name. */
 export const installed = async (library, url, did) => {
   const { create } = await import(PACKAGE[library])
@@ -37,8 +43,7 @@ export const installed = async (library, url, did) => {
     const client = await device()
     const space = await client.createSpace('interop', { skipGatewayAuthorization: true })
     await client.addSpace(await space.createAuthorization(client.agent))
-    await client.setCurrentSpace(space.did())
-    return client
+    return within(client, space)
   }
 
   return { Proof, ed25519, rsa, service, device, settled }

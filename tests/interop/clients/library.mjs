@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { openAsBlob } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { installed } from './device.mjs'
+import { installed, within } from './device.mjs'
 
 const [library, name, url, did, ...words] = process.argv.slice(2)
 const { Proof, ed25519, rsa, service, device, settled } = await installed(library, url, did)

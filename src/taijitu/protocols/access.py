@@ -22,7 +22,15 @@ from taijitu.machines.login import Confirmed, sessions_of
 from taijitu.protocols.capabilities import ACCESS_CLAIM, ACCESS_DELEGATE, AccessDelegate
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
-from taijitu.protocols.held import Room, Shelves, fitting, proving, whole
+from taijitu.protocols.held import (
+    Room,
+    Shelves,
+    fitting,
+    hearsay,
+    proving,
+    says_of_itself,
+    whole,
+)
 from taijitu.protocols.login import session_of
 from taijitu.protocols.names import segment
 from taijitu.protocols.revocation import Revocations
@@ -44,6 +52,10 @@ FROM_SPACE_MAX: Final = 100
 
 HELD: Final = Room(400, 768 * 1024, blocks=0)
 """Delegations that are claimed at once, and their bytes: they are given as they were left."""
+
+HEARSAY: Final = Room(32, 128 * 1024, blocks=100)
+"""And of those that are about another space than the one that left them, with their proofs: no more
+than an invocation can bear."""
 
 SESSIONS_MAX, SESSIONS_SIZE_MAX = 32, 768 * 1024
 """Sessions that are claimed at once, the newest first, and their bytes."""
@@ -139,9 +151,10 @@ class Access:
         audience = invocation.resource
         await self.engine.settled()
         kept = await self.valid_for(audience)
-        delegations = {
-            str(each.held.ucan): each.held.archive for each in fitting(map(whole, kept), HELD)
-        }
+        said = [each for each in kept if says_of_itself(each)]
+        others = hearsay(each for each in kept if not says_of_itself(each))
+        given = (*fitting(map(whole, said), HELD), *fitting(others, HEARSAY))
+        delegations = {str(each.held.ucan): each.held.archive for each in given}
         if is_key(audience):
             delegations |= await self.sessions_of(audience)
         return Ok({"delegations": delegations})

@@ -137,14 +137,37 @@ def whole(held: Held) -> Parcel:
 
 def proving(held: Held) -> Parcel:
     """With its proofs, those that stand nearest first: what is cut off proves nothing."""
+    return Parcel(held, found := nearest(held).blocks, sum(map(len, found.values())))
+
+
+def hearsay(held: Iterable[Held]) -> Iterator[Parcel]:
+    """What is said of others, as it was left: if its proofs are few, and do not stand deep. Clients
+    send all that could help, and would send these along with what does."""
+    for each in held:
+        found = nearest(each)
+        if found.all:
+            yield Parcel(each, found.blocks, len(each.archive))
+
+
+class Nearest(NamedTuple):
+    """A UCAN and those of its proofs that stand near; and whether there are no others."""
+
+    blocks: Mapping[Link, bytes]
+    all: bool
+
+
+def nearest(held: Held) -> Nearest:
     archive = car.decode(held.archive).blocks
     bundle, found, level = Bundle(archive), dict[Link, bytes](), [held.ucan]
     for _ in range(DEPTH_MAX):
-        here = [link for link in dict.fromkeys(level) if link in archive and link not in found]
-        here = here[: BLOCKS_MAX - len(found)]
+        here = level[: BLOCKS_MAX - len(found)]
         found |= {link: archive[link] for link in here}
-        level = [proof for link in here for proof in proofs_of(bundle, link)]
-    return Parcel(held, found, sum(map(len, found.values())))
+        next_to = dict.fromkeys(proof for link in here for proof in proofs_of(bundle, link))
+        cut = level[len(here) :]
+        level = [link for link in next_to if link in archive and link not in found]
+        if cut or not level:
+            return Nearest(found, all=not cut)
+    return Nearest(found, all=False)
 
 
 def proofs_of(bundle: Bundle, link: Link) -> Sequence[Link]:

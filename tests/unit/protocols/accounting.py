@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from taijitu.ipld import car
-from taijitu.ipld.cid import Link
+from taijitu.ipld.cid import CAR, Link, link_to
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.receipt import DONE
 from taijitu.kernel.receipt import Receipt as Settled
@@ -27,11 +27,12 @@ from taijitu.testing.world import SimulatedWorld
 from taijitu.ucan import session
 from taijitu.ucan.bundle import Bundle
 from taijitu.ucan.delegation import Delegation, decode
+from taijitu.ucan.issue import delegate
 from taijitu.ucan.receipt import Receipt
 from taijitu.ucan.session import Login
 from taijitu.ucan.signer import Signer
 from unit.protocols.serving import NONCES, Serving
-from unit.ucan.people import account, alice, ask, cap, now, service
+from unit.ucan.people import account, alice, ask, cap, now, service, space
 
 SMALL: Final = "did:web:small.example"
 """Another name by which the service provides, with less room."""
@@ -185,3 +186,19 @@ def claimed(ok: Mapping[str, Any]) -> list[Claimed]:
 def proofs_in(one: Claimed) -> list[Link]:
     """The proofs of a UCAN that was claimed; all of them have to have come along, whole."""
     return [Bundle(one.blocks).view(link).link for link in one.ucan.proofs]
+
+
+def links(found: list[Claimed]) -> set[object]:
+    return {each.ucan.link for each in found}
+
+
+def to_account(owner: Signer = space, who: str = account, **more: Any) -> Delegation:
+    """Everything a space has, for an account."""
+    more.setdefault("expiration", None)
+    return delegate(owner, who, [cap("*", owner.did)], **more)
+
+
+async def stores(serving: Accounting, session: Account, where: Signer = space) -> Any:
+    """What is said to who acts for an account and wants to store something in a space."""
+    link = link_to(where.did.encode(), CAR)
+    return await serving.act(session, "store/add", where.did, link=link, size=5)

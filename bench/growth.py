@@ -43,7 +43,7 @@ def growth(scale: float) -> list[Row]:
 
 
 def audited(service: Service) -> float:
-    """Wait for the audit that follows every start, which costs more than the adds; seconds of it."""
+    """Wait for the audit that follows every start, and costs more than the adds: in seconds."""
     log = Path(service.data, "log")
     begun = time.monotonic()
     until(begun + AUDIT_SECONDS_MAX, lambda: any_audit(log))

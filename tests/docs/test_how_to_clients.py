@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,8 @@ def closed(serve: Serve) -> Service:
 def test_the_page_of_a_command_line_is_followed(
     program: Program, closed: Service, tmp_path: Path
 ) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
     install, login, confirm, fill, back, verified, away = blocks(program.name)
     alice = Desk(program, closed, tmp_path / "alice")
     packages, settings = install.splitlines()
@@ -192,7 +195,7 @@ def node_says(code: str, service: Service, folder: Path) -> str:
     before = len(service.output)
     process = subprocess.Popen(
         [node, "program.mjs"],
-        env=os.environ | {"NODE_OPTIONS": GUARD},
+        env=os.environ | {"NODE_OPTIONS": GUARD, "ELSEWHERE": str(folder / "elsewhere")},
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -204,4 +207,5 @@ def node_says(code: str, service: Service, folder: Path) -> str:
     finally:
         process.kill()
     assert process.returncode == 0, said
+    assert not (folder / "elsewhere").exists(), (folder / "elsewhere").read_text()
     return said

@@ -32,7 +32,7 @@ PEERS_NPM := bench/peers/node_modules/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # uv is quick; where it could not be installed, pip does the same from the same locks.
 UVP := $(BIN)/uv pip
-HERE := --quiet --python $(BIN)/python
+HERE := --quiet --compile-bytecode --python $(BIN)/python
 install = if [ -x $(BIN)/uv ]; then $(UVP) install $(HERE) $(1); else $(PIP) install $(1); fi
 sync = if [ -x $(BIN)/uv ]; then $(UVP) sync $(HERE) --require-hashes $(1); \
 	else $(PIP) install --require-hashes -r $(1); fi

@@ -48,6 +48,18 @@ def store_list(scale: float) -> list[Row]:
     return [report.row("store/list (empty) 16 conn", runs)]
 
 
+def blob_add(scale: float) -> list[Row]:
+    """A signed `space/blob/add` with one proof; and what follows it: a PUT, and a conclusion after
+    which the accept receipt is there. The CPU time of that includes the add's."""
+    rows: list[Row] = []
+    for kind, name in (("blob", "space/blob/add"), ("put", "PUT + ucan/conclude")):
+        with running() as service:
+            service.load(Plan(kind, 100, 16))
+            runs = [service.load(Plan(kind, int(2000 * scale), 16)) for _ in range(3)]
+        rows.append(report.row(f"{name} 16 conn", runs))
+    return rows
+
+
 def engine_flow(scale: float) -> list[Row]:
     return [
         report.row(f"flow, one cell, {n} in flight", three(flow.flows, scale, n))
@@ -91,6 +103,7 @@ def restart(scale: float) -> list[Row]:
 BENCHMARKS = {
     "store_add": store_add,
     "store_list": store_list,
+    "blob_add": blob_add,
     "flow": engine_flow,
     "store_flow": hot_space,
     "put": put,

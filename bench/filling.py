@@ -3,8 +3,8 @@ most of the time.
 
 python -m bench.filling FIRST LAST WAITING
 
-Entries FIRST to LAST - 1 are added to the space of `space()`; those below WAITING wait for their bytes,
-the others are stored. The process ends by killing itself: nothing is put in order first.
+Entries FIRST to LAST - 1 are added to the space of `space()`; those below WAITING wait for their
+bytes, the others are stored. The process ends by killing itself: nothing is put in order first.
 """
 
 import asyncio

@@ -2,9 +2,9 @@
 
 python -m bench.recovery [--entries N] [--waiting SHARE] [--json FILE]
 
-A data folder is filled with entries, most of them stored, some waiting for bytes, by a process that
-is killed. Of those that wait a few have got their bytes, and nobody was told: how soon they are stored
-shows that no lease of the dead process is waited for.
+A data folder is filled with entries, most of them stored, some waiting for bytes, by a process
+that is killed. Of those that wait a few have got their bytes, and nobody was told: how soon they
+are stored shows that no lease of the dead process is waited for.
 """
 
 import argparse

@@ -41,7 +41,10 @@ class Auditor:
             usage, here = await self.usage(space), stored[space]
             used = sum(known.car.size for known in here)
             assert (usage["reserved"], usage["used"], usage["entries"]) == (0, used, len(here))
-            assert in_order(await space.links()) == in_order(known.car.link for known in here)
+            assert in_order(await self.listed(space)) == in_order(known.car.link for known in here)
+
+    async def listed(self, space: Space) -> list[Link]:
+        return await space.links()
 
     async def usage(self, space: Space) -> dict[str, int]:
         """The totals of a space. One that was killed before its first commit has none: zeros."""

@@ -1,11 +1,13 @@
 """The service, except that it dies at a chosen moment inside a commit, an upload or a delete.
 
-Run as a program: `python points.py "before COMMIT" 7` dies when it comes there for the 7th time.
+Run as a program: `python points.py "before COMMIT" 7` dies when it comes there for the 7th time;
+with 0, when it comes there after SIGUSR1.
 What ships runs unchanged; it is watched from outside: SQLite's own trace of statements, a way to
 the disk (VFS) that passes everything on, and a wrapper around a few functions.
 """
 
 import asyncio
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -81,7 +83,12 @@ class Reaper:
     def __init__(self, point: str, passages: int) -> None:
         self.point = point
         self.left = passages
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
+
+    def arm(self) -> None:
+        """The next passage is the last."""
+        with self.lock:
+            self.left = 1
 
     def passes(self, point: str) -> None:
         if point != self.point:
@@ -220,7 +227,9 @@ class Hesitant:
 
 def main(point: str, passages: int) -> None:
     assert point in POINTS
-    passes = Reaper(point, passages).passes
+    reaper = Reaper(point, passages)
+    signal.signal(signal.SIGUSR1, lambda *_: reaper.arm())
+    passes = reaper.passes
     watch_statements(passes)
     watching = Watched(passes)
     watch_commits(passes)

@@ -6,14 +6,17 @@ real service then opens the same folder and must bring the entry to where it was
 """
 
 from collections.abc import Awaitable, Generator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from crash.mortal import PATIENCE, Mortal, ending
+from support.accounts import EMAIL, Device
 from support.client import Car, Inside, Space, random_car, talking_to
 from support.eventually import eventually
+from support.mailbox import MailServer, link_in, serving
 from support.service import Service
 from taijitu.ipld.car import encode as encode_car
 from taijitu.ipld.cid import CAR, RAW, link_to, multihash
@@ -182,13 +185,38 @@ async def test_an_operator_is_told_after_a_restart_although_the_alarm_died(
         await holds(alice)
 
 
+async def test_a_letter_arrives_after_a_restart_although_its_messenger_died(
+    tmp_path: Path,
+) -> None:
+    async with serving(MailServer()) as server:
+        posting = Mortal(tmp_path / "data", DYING, {"TAIJITU_SMTP_URL": f"smtp://{server.host}"})
+        with closing(ending(posting)) as mortals:
+            mortal = next(mortals)
+            await mortal.start_dying_at("login/mail")
+            async with talking_to(mortal) as client:
+                alice = Device(client)
+                asked = alice.asks_to_log_in()
+                with suppress(aiohttp.ClientConnectionError):  # the answer may be quicker
+                    await client.send(asked)
+                await mortal.wait_for_its_death("login/mail")
+                assert opened(mortal) == {"login/mail", "task/sleep"}
+                assert server.letters == []
+
+                mortal.start()
+                await carried_out(mortal, "login/mail")
+                assert {each["To"] for each in server.letters} == {EMAIL}
+                assert (await client.send(asked)).out["ok"]["request"] == asked.link
+                assert not await alice.is_logged_in()
+                assert (await client.request("POST", link_in(server.letters[0]))).status == 200
+                assert await alice.is_logged_in()
+
+
 def test_every_ability_that_an_actor_has_is_killed_here() -> None:
     killed = {"s3/stat", "s3/presign", "s3/put", "s3/delete"}
-    killed |= {"task/sleep", "operator/alarm", "index/examine", "contents/scan"}
+    killed |= {"task/sleep", "operator/alarm", "index/examine", "contents/scan", "login/mail"}
     unused = object()
     all_of_them = set(actors(unused, unused, unused, unused, MemoryStorage()))  # type: ignore[arg-type]
-    # Nobody can ask for a login yet, and so no letter is ever to be sent.
-    assert all_of_them - {"login/mail"} == killed
+    assert all_of_them == killed
 
 
 async def cut_off(asked: Awaitable[object]) -> None:

@@ -18,8 +18,9 @@ from taijitu.ipld.car import encode
 from taijitu.ipld.cid import CAR, RAW, link_to
 from taijitu.ucan.delegation import Delegation
 
-Phase = Literal["idle", "add", "between", "put", "remove"]
-"""What a client is at. `between`: its add was answered, its PUT has not begun."""
+Phase = Literal["idle", "add", "between", "put", "conclude", "remove"]
+"""What a client is at. `between`: its add was answered, its PUT has not begun. `conclude`: a blob
+was put, and that is about to be said."""
 
 AGAIN_SECONDS = 0.05
 """Before something is asked again."""
@@ -75,9 +76,12 @@ class Crowd:
         self.client = client
         self.spaces = spaces
         self.diary = Diary()
-        self.members = [Member(self, chance) for _ in range(size)]
+        self.members = [self.member(chance) for _ in range(size)]
         self.over = False
         self.awaited: tuple[Phase, asyncio.Event] | None = None
+
+    def member(self, chance: random.Random) -> "Member":
+        return Member(self, chance)
 
     async def work(self) -> None:
         """Until `over`; then everyone brings to an end what he began."""

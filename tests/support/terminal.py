@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -79,6 +80,11 @@ class Person:
     def command(self) -> list[str]:
         return [installed(), str(PACKAGES / self.program.script)]
 
+    @property
+    def did(self) -> str:
+        """Of the program's agent in this home."""
+        return self.does("whoami").strip()
+
     def environment(self) -> dict[str, str]:
         """What `taijitu env` prints, and a home of one's own."""
         told = variables(self.program.name, self.service.url, self.service.did)
@@ -137,17 +143,11 @@ class Person:
         """Log in; the operator types what the service's log says. What the person sees."""
         before = len(self.service.output)
         with self.begun("login", email) as begun:
-            self.operator(told_to_type(self.service, before, email))
+            operator(self.service, told_to_type(self.service, before, email))
             said = begun.communicate(timeout=SECONDS_MAX)[0]
         code, said = self.ended(begun, said)
         assert code == 0, said
         return said
-
-    def operator(self, line: str) -> str:
-        """The operator's terminal."""
-        code, out, err = taijitu(self.service, *shlex.split(line)[1:])
-        assert code == 0, f"{line}: {err}"
-        return out
 
     def makes_a_space(self, name: str = "photos", account: str | None = None) -> str:
         """Its DID. With an account it is provisioned by it, and can be used from elsewhere."""
@@ -199,6 +199,13 @@ def at_home(home: Path) -> dict[str, str]:
     }
 
 
+def operator(service: Service, line: str) -> str:
+    """What a command prints at the operator's terminal."""
+    code, out, err = taijitu(service, *shlex.split(line)[1:])
+    assert code == 0, f"{line}: {err}"
+    return out
+
+
 def told_to_type(service: Service, before: int, email: str) -> str:
     """The command with which the service's log, after `before`, lets somebody in."""
     deadline = time.monotonic() + SECONDS_MAX
@@ -210,16 +217,25 @@ def told_to_type(service: Service, before: int, email: str) -> str:
 
 def script(name: str, *words: str) -> str:
     """What a script of `clients/` prints."""
-    done = subprocess.run(
-        [installed(), str(CLIENTS / name), *words],
-        env=os.environ | {"NODE_OPTIONS": GUARD},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS_MAX,
-        check=False,
-    )
+    with TemporaryDirectory() as folder:
+        elsewhere = Path(folder) / "elsewhere"
+        done = subprocess.run(
+            [installed(), str(CLIENTS / name), *words],
+            env=os.environ | {"NODE_OPTIONS": GUARD, "ELSEWHERE": str(elsewhere)},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_MAX,
+            check=False,
+        )
+        assert not elsewhere.exists(), (name, elsewhere.read_text())
     assert done.returncode == 0, f"{name} {shlex.join(words)}:\n{done.stderr}\n{done.stdout}"
     return done.stdout
+
+
+def library(name: str, scenario: str, service: Service, *words: object) -> Any:
+    """What a scenario of a client library, `w3up` or `storacha`, finds out about a service."""
+    said = script("library.mjs", name, scenario, service.url, service.did, *map(str, words))
+    return json.loads(said.splitlines()[-1])
 
 
 def same(one: Path, other: Path) -> bool:

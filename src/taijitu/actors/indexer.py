@@ -28,7 +28,7 @@ from taijitu.wire import sharded_index
 from taijitu.wire.sharded_index import INDEX_SIZE_MAX, Index, InvalidIndex, Shard, Slice
 
 EXAMINED_AT_ONCE: Final = 2
-"""Indexes that are looked at at the same time; each may take some 100 MB of memory, if it is one
+"""Indexes that are looked at at the same time; each may take some 160 MB of memory, if it is one
 of the largest."""
 
 WAITING_MAX: Final = 16

@@ -21,6 +21,7 @@ app = App(
 )
 key = App(name="key", help="Make a key, or show whose it is.", sort_key=20)
 space = App(name="space", help="Let spaces in, and see how much they hold.", sort_key=21)
+account = App(name="account", help="Confirm logins, and see to accounts.", sort_key=22)
 
 COMMANDS: Final = (
     (app, "serve", "serve:serve", "Run the service until it is interrupted."),
@@ -62,6 +63,13 @@ COMMANDS: Final = (
     (space, "info", "space:info", "Show how much one space may hold, and does."),
     (space, "block", "space:block", "Let nothing new into a space. What it holds stays."),
     (space, "unblock", "space:unblock", "Let a blocked space in again."),
+    (account, "confirm", "account:confirm", "Confirm a login, as the link in its letter does."),
+    (account, "waiting", "account:waiting", "List the logins that wait to be confirmed."),
+    (account, "list", "account:all_accounts", "List the accounts that are known here."),
+    (account, "plan", "account:plan", "Show the plan of an account, or give it another one."),
+    (account, "block", "account:block", "Let an e-mail address or a domain log in no more."),
+    (account, "unblock", "account:unblock", "Let them in again."),
+    (account, "blocked", "account:blocked", "List the addresses and domains that are shut out."),
 )
 """Where each command belongs, its name, its function and its summary."""
 
@@ -69,6 +77,7 @@ for _place, (_parent, _name, _function, _summary) in enumerate(COMMANDS):
     _parent.command(f"taijitu.cli.{_function}", name=_name, help=_summary, sort_key=_place)
 app.command(key)
 app.command(space)
+app.command(account)
 
 
 def call(tokens: list[str]) -> int:

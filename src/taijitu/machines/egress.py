@@ -4,11 +4,14 @@ Nothing is charged for it here. Each word of a gateway is a transition, so that 
 tells what was served and when, for whoever wants to make bills of it.
 """
 
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from taijitu.ipld.cid import Link
 from taijitu.kernel.effect import Message, Path
 from taijitu.kernel.machine import Machine, State, Step, become, stay
+
+BYTES_MAX: Final = 2**63 - 1
+"""The sum goes no further: a gateway may say what it likes."""
 
 
 class Unserved(State, tag="unserved"):
@@ -46,7 +49,8 @@ def update(state: AnyState, message: Serve) -> Step[AnyState]:
         case Serve(_, invocation), Served(cause=cause) if invocation == cause:
             return stay(state)
         case Serve(_, invocation, space, _, size), Served(_, before, times):
-            return become(Served(space, before + size, times + 1, invocation))
+            total = min(before + size, BYTES_MAX)
+            return become(Served(space, total, times + 1, invocation))
         case _:
             assert_never((message, state))
 

@@ -3,11 +3,12 @@
 Sessions are claimed too. They are made anew each time, with what the account was delegated until
 then as proofs: so a device that logged in long ago learns of a space that was made on another.
 
-Law: what is claimed goes to its audience; and the service attests what was confirmed, nothing else.
+Law: what is claimed goes to its audience; the service attests what was confirmed, nothing else; and
+what was revoked is not given away again, in whatever form.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from taijitu.engine.cell import read_head
@@ -16,24 +17,29 @@ from taijitu.ipld import car
 from taijitu.ipld.cid import Link
 from taijitu.kernel import receipt as kernel
 from taijitu.kernel.machine import State
-from taijitu.machines.delegation import (
-    Held,
-    Hold,
-    delegation_at,
-    list_from,
-    list_of,
-)
+from taijitu.machines.delegation import Held, Hold, delegation_at, list_from
 from taijitu.machines.login import Confirmed, sessions_of
 from taijitu.protocols.capabilities import ACCESS_CLAIM, ACCESS_DELEGATE, AccessDelegate
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
+from taijitu.protocols.held import (
+    Room,
+    Shelves,
+    fitting,
+    hearsay,
+    proving,
+    says_of_itself,
+    whole,
+)
 from taijitu.protocols.login import session_of
 from taijitu.protocols.names import segment
+from taijitu.protocols.revocation import Revocations
 from taijitu.protocols.spaces import Spaces
 from taijitu.ucan import session
 from taijitu.ucan.bundle import Bundle
 from taijitu.ucan.delegation import Delegation, InvalidDelegation
 from taijitu.ucan.principal import is_key
+from taijitu.ucan.session import Pair
 
 DELEGATIONS_MAX: Final = 64
 """Delegations that one invocation leaves here."""
@@ -42,29 +48,34 @@ ARCHIVE_SIZE_MAX: Final = 256 * 1024
 """Bytes of one delegation with all that travels with it."""
 
 FROM_SPACE_MAX: Final = 100
-"""Delegations that one space leaves here for one audience: it could hide those of others."""
+"""Delegations that one space leaves here for one audience and that are not over."""
 
-HELD_MAX, HELD_SIZE_MAX = 1_000, 768 * 1024
-"""Delegations that are claimed at once, the newest first, and their bytes."""
+HELD: Final = Room(400, 768 * 1024, blocks=0)
+"""Delegations that are claimed at once, and their bytes: they are given as they were left."""
+
+HEARSAY: Final = Room(32, 128 * 1024, blocks=100)
+"""And of those that are about another space than the one that left them, with their proofs: no more
+than an invocation can bear."""
 
 SESSIONS_MAX, SESSIONS_SIZE_MAX = 32, 768 * 1024
 """Sessions that are claimed at once, the newest first, and their bytes."""
 
-PROOFS_MAX, PROOFS_SIZE_MAX = 150, 256 * 1024
-"""Delegations to an account that its sessions prove, the newest first, and their bytes. An
-invocation may have few more proofs than that."""
-
-PAGE: Final = 100
+PROOFS: Final = Room(110, 256 * 1024, blocks=250)
+"""Delegations to an account that its sessions prove, their bytes, and their blocks with proofs. One
+invocation can have several times as many (`authorize.UCANS_MAX`, `bundle.EXPORT_BLOCKS_MAX`): an
+agent may have several accounts, and of what one account shares with another both have proofs."""
 
 
 class Access:
     """The two abilities."""
 
-    def __init__(self, durable: Durable, spaces: Spaces) -> None:
+    def __init__(self, durable: Durable, spaces: Spaces, revocations: Revocations) -> None:
         self.durable = durable
         self.engine: Engine = durable.engine
         self.signer = durable.signer
         self.spaces = spaces
+        self.revocations = revocations
+        self.shelves = Shelves(durable.engine)
 
     def providers(self) -> tuple[Provider[Any], ...]:
         return Provider(ACCESS_DELEGATE, self.delegate), Provider(ACCESS_CLAIM, self.claim)
@@ -119,17 +130,12 @@ class Access:
         return await self.durable.carry_out(invocation, path_of(last), last, answer)
 
     async def too_many(self, space: str, found: Sequence[Delegation]) -> Error | None:
+        """The refusal for a space that would leave somebody more than it may."""
         for audience in {each.audience for each in found}:
-            name = list_from(space, audience)
-            rows = await self.engine.storage.listing(name, limit=FROM_SPACE_MAX)
-            known = {row.path for _, row in rows}
-            new = [
-                each
-                for each in found
-                if each.audience == audience
-                and "/".join(delegation_at(segment(audience), each.link)) not in known
-            ]
-            if len(rows) + len(new) > FROM_SPACE_MAX:
+            here, _ = await self.shelves.listed(list_from(space, audience))
+            links = {each.ucan for each in here}
+            links |= {each.link for each in found if each.audience == audience}
+            if len(links) > FROM_SPACE_MAX:
                 why = f"{space} leaves {audience} more than {FROM_SPACE_MAX} delegations"
                 return Error("TooManyDelegations", why)
         return None
@@ -144,33 +150,14 @@ class Access:
         """Everything that is here for the audience."""
         audience = invocation.resource
         await self.engine.settled()
-        held = await self.held_for(audience, HELD_MAX, HELD_SIZE_MAX)
-        delegations = {str(each.ucan): each.archive for each in held}
+        kept = await self.valid_for(audience)
+        said = [each for each in kept if says_of_itself(each)]
+        others = hearsay(each for each in kept if not says_of_itself(each))
+        given = (*fitting(map(whole, said), HELD), *fitting(others, HEARSAY))
+        delegations = {str(each.held.ucan): each.held.archive for each in given}
         if is_key(audience):
             delegations |= await self.sessions_of(audience)
         return Ok({"delegations": delegations})
-
-    async def held_for(self, audience: str, count: int, size: int) -> list[Held]:
-        """What is kept for somebody and not over yet, the newest first, within limits."""
-        found: list[Held] = []
-        seconds, position = self.engine.now() // 1000, None
-        while True:
-            rows = await self.engine.storage.listing(
-                list_of(audience), older_than=position, limit=PAGE
-            )
-            for _, row in rows:
-                state = read_head(self.engine.machines, row)[0].state
-                if not isinstance(state, Held):
-                    continue
-                if state.expires is not None and state.expires <= seconds:
-                    continue
-                size -= len(state.archive)
-                if size < 0 or len(found) == count:
-                    return found
-                found.append(state)
-            if len(rows) < PAGE:
-                return found
-            position = rows[-1][0]
 
     async def sessions_of(self, agent: str) -> dict[str, bytes]:
         """The pairs of an agent's sessions, made now."""
@@ -184,26 +171,48 @@ class Access:
                 continue
             if login.account not in proofs:
                 proofs[login.account] = await self.proofs_for(login.account)
-            pair = dict(self.pair_of(login, proofs[login.account]))
-            room -= sum(map(len, pair.values()))
+            pair = session.pair(self.signer, session_of(login), tuple(proofs[login.account]))
+            if await self.is_over(pair):
+                continue
+            archives = dict(archived_pair(pair, proofs[login.account].values()))
+            room -= sum(map(len, archives.values()))
             if room < 0 and made:
                 break
-            made |= pair
+            made |= archives
         return made
 
-    def pair_of(
-        self, login: Confirmed, proofs: Mapping[Link, Mapping[Link, bytes]]
-    ) -> Iterator[tuple[str, bytes]]:
-        granted, attested = session.pair(self.signer, session_of(login), tuple(proofs))
-        company = {link: block for blocks in proofs.values() for link, block in blocks.items()}
-        yield str(granted.link), session.packed(granted, company.items())
-        yield str(attested.link), session.packed(attested)
+    async def is_over(self, pair: Pair) -> bool:
+        """Whether a session was revoked."""
+        bundle = Bundle({each.link: each.data for each in pair})
+        return any([await self.revocations.is_revoked(each.link, bundle) for each in pair])
+
+    async def valid_for(self, audience: str) -> Sequence[Held]:
+        """What is kept for somebody, and nobody has revoked: what counts most first."""
+        kept = await self.shelves.kept_for(audience)
+        if not self.revocations.any:
+            return kept
+        revoked = self.revocations.is_revoked
+        return [each for each in kept if not await revoked(each.ucan, bundle_of(each))]
 
     async def proofs_for(self, account: str) -> Mapping[Link, Mapping[Link, bytes]]:
-        """What an account was delegated, with the blocks of each; always in the same order."""
-        held = await self.held_for(account, PROOFS_MAX, PROOFS_SIZE_MAX)
-        held.sort(key=lambda each: each.ucan)
-        return {each.ucan: car.decode(each.archive).blocks for each in held}
+        """What an account was delegated, with the blocks of each; what counts most first, because
+        whoever looks for a chain of proofs looks in that order."""
+        kept = await self.valid_for(account)
+        return {each.held.ucan: each.blocks for each in fitting(map(proving, kept), PROOFS)}
+
+
+def bundle_of(held: Held) -> Bundle:
+    """A delegation that is kept, with all that came with it."""
+    return Bundle(car.decode(held.archive).blocks)
+
+
+def archived_pair(
+    pair: Pair, proofs: Iterable[Mapping[Link, bytes]]
+) -> Iterator[tuple[str, bytes]]:
+    """The UCANs of a session as they are given away, by their links."""
+    company = {link: block for blocks in proofs for link, block in blocks.items()}
+    yield str(pair.delegation.link), session.packed(pair.delegation, company.items())
+    yield str(pair.attestation.link), session.packed(pair.attestation)
 
 
 def path_of(message: Hold) -> tuple[str, ...]:

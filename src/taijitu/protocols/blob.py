@@ -133,7 +133,9 @@ class Blobs:
     async def list(self, invocation: Invocation[SpaceBlobList]) -> Outcome:
         """A page of the blobs of the space, the newest first."""
         nb, name = invocation.nb, list_of(invocation.resource, FACE)
-        return await page(self.engine, name, shown, cursor=nb.cursor, size=nb.size, pre=False)
+        return await page(
+            self.engine, name, shown, cursor=nb.cursor, size=nb.size, pre=bool(nb.pre)
+        )
 
     async def remove(self, invocation: Invocation[BlobDigest]) -> Outcome:
         """Let go of a blob, there or not. Its bytes go once nobody holds them."""

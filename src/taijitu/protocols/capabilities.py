@@ -170,6 +170,8 @@ class BlobDigest(Record):
 class SpaceBlobList(Record):
     cursor: str | None
     size: int | None
+    pre: bool | None
+    """The published schemas lack it; the other lists have it, and so has the answer `before`."""
 
 
 class SpaceIndexAdd(Record):
@@ -186,7 +188,10 @@ SPACE_BLOB_REMOVE: Final = Ability("space/blob/remove", space_did, _DIGEST, equa
 SPACE_BLOB_LIST: Final = Ability(
     "space/blob/list",
     space_did,
-    Fields(SpaceBlobList, {"cursor": optional(text), "size": optional(natural)}),
+    Fields(
+        SpaceBlobList,
+        {"cursor": optional(text), "size": optional(natural), "pre": optional(boolean)},
+    ),
     equal_with,
 )
 SPACE_BLOB_GET: Final = Ability("space/blob/get/0/1", space_did, _DIGEST, equal_field("digest"))

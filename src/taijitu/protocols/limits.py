@@ -3,14 +3,16 @@
 Limits are kept under what they are about. While there are none at all, asking costs nothing.
 """
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
+from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
-from taijitu.ipld.cid import InvalidLink, Link
+from taijitu.ipld.cid import InvalidLink, Link, link_to
 from taijitu.kernel import receipt as kernel
 from taijitu.kernel.machine import State
 from taijitu.kernel.record import Record
-from taijitu.machines.limit import NOT_FOUND, Add, Limited, Remove, limit_at
+from taijitu.machines.limit import NOT_FOUND, Add, Limit, Limited, Remove, limit_at
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
 from taijitu.protocols.names import segment
@@ -21,6 +23,11 @@ from taijitu.ucan.schema import Fields, Mismatch, did, shown, text
 
 SUBJECT_LENGTH_MAX: Final = 1_000
 """Characters of what a limit is about."""
+
+OPERATOR: Final = "operator"
+"""Limits that the operator sets by hand have no invocation to be named by."""
+
+PAGE: Final = 500
 
 ID_SEPARATOR: Final = ":"
 """A limit is named `<invocation>:<subject>`: so it is found without looking through all."""
@@ -71,24 +78,57 @@ class Limits:
     async def blocked(self, *subjects: str) -> bool:
         """Whether one of them is shut out."""
         if self.any is None:
-            self.any = bool(await self.engine.storage.scan("limit/", limit=1)) or self.any
+            found = bool(await self.engine.storage.scan("limit/", limit=1))
+            self.any = found or bool(self.any)  # one may have come while we looked
         if not self.any:
             return False
         for subject in subjects:
             state = await self.engine.peek(limit_at(segment(subject)))
-            if isinstance(state, Limited) and any(limit.rate <= 0 for limit in state.limits):
+            if any(limit.rate <= 0 for limit in limits_in(state)):
                 return True
         return False
 
     async def account_blocked(self, account: str) -> Error | None:
         """The refusal for an account whose e-mail address or domain is shut out."""
+        if not await self.shuts_out(account):
+            return None
+        return Error("AccountBlocked", f"Account identified by {account} is blocked")
+
+    async def shuts_out(self, account: str) -> bool:
+        """Whether the e-mail address of an account or its domain is shut out."""
         try:
             email = principal.to_email(account)
         except InvalidDid:
-            return None
-        if not await self.blocked(email.rpartition("@")[2], email):
-            return None
-        return Error("AccountBlocked", f"Account identified by {account} is blocked")
+            return False
+        # A domain is the same in capitals, and most mail boxes are.
+        subjects = (email.rpartition("@")[2], email)
+        return await self.blocked(*subjects, *(each.lower() for each in subjects))
+
+    async def block(self, subject: str) -> None:
+        """Shut a subject out, as the operator. Once more changes nothing."""
+        self.any = True
+        name = link_to(f"{OPERATOR} {subject}".encode())
+        message = Add(self.engine.now(), name, subject, 0.0)
+        await self.engine.transact(limit_at(segment(subject)), message)
+
+    async def unblock(self, subject: str) -> bool:
+        """Take back all that shuts a subject out, whoever did it. Whether there was anything."""
+        path = limit_at(segment(subject))
+        state = (await self.engine.read(path)).state
+        shut = [each for each in limits_in(state) if each.rate <= 0]
+        for each in shut:
+            await self.engine.transact(path, Remove(self.engine.now(), each.id))
+        return bool(shut)
+
+    async def all_blocked(self) -> AsyncIterator[str]:
+        """All subjects that are shut out."""
+        after = ""
+        while rows := await self.engine.storage.scan("limit/", after=after, limit=PAGE):
+            for row in rows:
+                state = read_head(self.engine.machines, row)[0].state
+                if isinstance(state, Limited) and any(each.rate <= 0 for each in state.limits):
+                    yield state.subject
+            after = rows[-1].path
 
 
 class RateLimits:
@@ -127,7 +167,7 @@ class RateLimits:
         if (refused := self.unwanted(invocation.resource, subject)) is not None:
             return refused
         state = (await self.engine.read(limit_at(segment(subject)))).state
-        limits = state.limits if isinstance(state, Limited) else ()
+        limits = limits_in(state)
         shown = [{"id": named(each.id, subject), "rate": spelled(each.rate)} for each in limits]
         return Ok({"limits": shown})
 
@@ -156,6 +196,10 @@ class RateLimits:
         if not 0 < len(subject) <= SUBJECT_LENGTH_MAX:
             return Error("Error", f"a subject has 1 to {SUBJECT_LENGTH_MAX} characters")
         return None
+
+
+def limits_in(state: State | None) -> Sequence[Limit]:
+    return state.limits if isinstance(state, Limited) else ()
 
 
 def named(invocation: Link, subject: str) -> str:

@@ -8,6 +8,7 @@ The agent never sees that UCAN: it goes into the letter.
 import re
 from collections.abc import Sequence
 from typing import Any, Final
+from unicodedata import normalize
 
 from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
@@ -48,9 +49,11 @@ ATT_MAX: Final = 64
 ABILITY: Final = re.compile(r"\*|[a-z0-9._-]{1,64}(/[a-z0-9._-]{1,64}){0,6}(/\*)?")
 """What can be asked for: everything, one ability, or all under a name."""
 
-EMAIL: Final = re.compile(
-    r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}@[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,255}"
-)
+LETTER: Final = r"[^\s.@<>()\[\],;:\\\"\x00-\x1f\x7f-\x9f]"
+"""What an address consists of, besides dots. Nothing that ends a line, or that a mail server reads
+as the end of an address."""
+
+EMAIL: Final = re.compile(rf"(?:{LETTER}|\.){{1,64}}@(?!.{{256}}){LETTER}+(?:\.{LETTER}+)*")
 
 LETTERS_TO_ACCOUNT: Final = 5, 3 * 60_000
 """To one account: so many letters at once, and then one every so many ms."""
@@ -202,7 +205,9 @@ def unreachable(account: str) -> Error | None:
     way: one address is one account."""
     try:
         email = principal.to_email(account)
-        if EMAIL.fullmatch(email) is not None and principal.from_email(email) == account:
+        is_address = EMAIL.fullmatch(email) is not None and email.isprintable()
+        plain = normalize("NFKC", email) == email  # else a blocked domain has a second spelling
+        if is_address and plain and principal.from_email(email) == account:
             return None
     except InvalidDid:
         pass

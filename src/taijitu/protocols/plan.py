@@ -67,13 +67,15 @@ class Accounts:
 
     async def product(self, account: str) -> tuple[str, int] | None:
         """The plan of an account, and since when (ms since 1970)."""
-        found = await self.find(account)
-        if found is not None and found.product is not None:
-            return found.product, found.updated
-        if self.policy != "open":
-            return None
         # Whoever is asked for has been let in by a session, and so was confirmed at some time.
-        return self.usual, found.since if found is not None else self.engine.now()
+        found = await self.find(account)
+        return self.plan_of(found or Known(account, self.engine.now(), None, None, 0))
+
+    def plan_of(self, known: Known) -> tuple[str, int] | None:
+        """The same, of what is known."""
+        if known.product is not None:
+            return known.product, known.updated
+        return (self.usual, known.since) if self.policy == "open" else None
 
     async def lacks_plan(self, account: str) -> bool:
         """Whether it may not have spaces provided for, for want of a plan."""

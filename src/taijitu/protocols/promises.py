@@ -4,7 +4,7 @@
 
 `allocate` and `accept` are ours; `http/put` is the client's, issued by a key that is made from the
 digest, so that anyone who has the digest can say that it is done: a hint, and no proof. All three
-follow from the invocation that asked, so whoever asks again is promised the same.
+follow from the invocation that asked: the same again is promised the same.
 (The effects of `space/blob/add` as the published clients read them.)
 """
 
@@ -89,16 +89,14 @@ class Promises:
         us = self.signer.did
         return delegate(self.signer, us, [{"can": can, "with": us, "nb": nb}], expiration=None)
 
-    def receipt(
-        self, task: Delegation, out: Mapping[str, object], fork: Sequence[Link] = ()
-    ) -> Receipt:
+    def receipt(self, task: Link, out: Mapping[str, object], fork: Sequence[Link] = ()) -> Receipt:
         """How one of our tasks went."""
-        return receipts.issue(self.signer, task.link, out, fx_fork=fork)
+        return receipts.issue(self.signer, task, out, fx_fork=fork)
 
-    def done(self, request: Request) -> Receipt:
-        """The client has put the bytes: said in the name of the key made from the digest."""
+    def put(self, request: Request, out: Mapping[str, object]) -> Receipt:
+        """How the put went: said in the name of the key made from the digest."""
         key = Signer.from_seed(request.multihash[-SEED_SIZE:])
-        return receipts.issue(key, self.of(request).put.link, {"ok": {}})
+        return receipts.issue(key, self.of(request).put.link, out)
 
     def site(self, request: Request, url: str) -> Delegation:
         """The commitment that the bytes of a request are at `url`."""

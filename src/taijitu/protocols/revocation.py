@@ -92,6 +92,11 @@ class Revocations:
             found.setdefault(ucan, set()).update(await self._who(ucan, name, proofs, lookups))
         return found
 
+    @property
+    def any(self) -> bool:
+        """Whether something may be revoked."""
+        return self.revoked.any or not self.revoked.is_loaded
+
     async def is_revoked(self, ucan: Link, proofs: Bundle) -> bool:
         """Whether who had a say in a UCAN has revoked it, going by the UCANs in `proofs`."""
         revokers = (await self.revokers([ucan], proofs)).get(ucan, ())

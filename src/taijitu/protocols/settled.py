@@ -43,7 +43,7 @@ class Settling:
         """There is room, and an address to put the bytes at."""
         out = allocation(self.charged(state.attempt, request), state)
         task = self.promises.of(request).allocate
-        return Settled((self.promises.receipt(task, {"ok": out}),))
+        return Settled((self.promises.receipt(task.link, {"ok": out}),))
 
     def stored(self, request: Request, attempt: Attempt) -> Settled:
         """The bytes are here: all three tasks are over."""
@@ -52,9 +52,9 @@ class Settling:
         accepted = {"ok": {"site": claim.link}}
         return Settled(
             (
-                self.promises.receipt(promise.allocate, allocated),
-                self.promises.done(request),
-                self.promises.receipt(promise.accept, accepted, (claim.link,)),
+                self.promises.receipt(promise.allocate.link, allocated),
+                self.promises.put(request, {"ok": {}}),
+                self.promises.receipt(promise.accept.link, accepted, (claim.link,)),
             ),
             {claim.link: claim.data},
         )
@@ -66,16 +66,22 @@ class Settling:
         accept = await_error(promise.put, "", put)
         return Settled(
             (
-                self.promises.receipt(promise.allocate, {"error": dict(error)}),
-                self.promises.receipt(promise.put, {"error": put}),
-                self.promises.receipt(promise.accept, {"error": accept}),
+                self.promises.receipt(promise.allocate.link, {"error": dict(error)}),
+                self.promises.put(request, {"error": put}),
+                self.promises.receipt(promise.accept.link, {"error": accept}),
             )
         )
 
     def given_up(self, request: Request) -> Settled:
-        """The bytes did not come, and no longer can."""
-        accept = self.promises.of(request).accept
-        return Settled((self.promises.receipt(accept, {"error": NOT_FOUND.value}),))
+        """The bytes did not come, and no longer can. If whoever asked has no answer yet, this is
+        it: the same invocation cannot be promised the same tasks once more."""
+        accept, error = self.promises.of(request).accept, {"error": NOT_FOUND.value}
+        return Settled(
+            (
+                self.promises.receipt(accept.link, error),
+                self.promises.receipt(request.cause, error),
+            )
+        )
 
     def site(self, request: Request) -> Delegation:
         """The commitment that the bytes of a request can be read here."""

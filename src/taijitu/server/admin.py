@@ -22,11 +22,13 @@ from taijitu.kernel.failures import Fault
 from taijitu.machines.entry import entry_at
 from taijitu.server import backup, waiting
 from taijitu.server.about import json
+from taijitu.server.accounts import AccountVerbs
 from taijitu.server.backup import Status
 from taijitu.server.health import examine
 from taijitu.server.http import HttpAnswer, Receive, Request, Scope, Send, reply
 from taijitu.server.installation import Installation
 from taijitu.server.settings import SIZE_MAX
+from taijitu.server.trouble import BadRequest
 from taijitu.ucan import principal
 
 BODY_SIZE_MAX: Final = 64 * 1024
@@ -34,10 +36,6 @@ BODY_TIME_MAX: Final = 10.0
 
 WHY_LENGTH_MAX: Final = 200
 """Characters of a reason."""
-
-
-class BadRequest(Exception):
-    """What was asked cannot be done; the sentence says why."""
 
 
 class Admin:
@@ -67,6 +65,7 @@ class Admin:
             "examine": self.examine,
             "backup": self.back_up,
             "backup-status": self.backup_status,
+            **AccountVerbs(installation).verbs,
         }
 
     async def ask(self, verb: str, arguments: dict[str, Any]) -> Any:

@@ -38,6 +38,7 @@ from taijitu.server.limits import (
 )
 from taijitu.server.logs import log
 from taijitu.server.meter import Meter
+from taijitu.server.post import VALIDATE
 from taijitu.server.refusals import refusal
 from taijitu.server.uploads import Uploads
 
@@ -80,6 +81,9 @@ class Doors(Record):
     gateway: Handler | None = None
     """Content by CID and path, where it is given out."""
 
+    letter: Handler | None = None
+    """Where a letter leads to, and what its button does."""
+
     testing: Handler | None = None
     """What only tests may ask, where they may."""
 
@@ -118,6 +122,9 @@ class App:
             "/health": Route("health", both(self.health)),
             "/metrics": Route("metrics", both(self.metrics)),
         }
+        if doors.letter is not None:
+            route = Route("letter", {**both(self.letter), "POST": self.letter})
+            self.places[VALIDATE] = route
         self.receipts = Route("receipt", both(self.receipt))
         self.content = Route("gateway", both(doors.gateway or closed))
         self.testing = Route("testing", both(doors.testing)) if doors.testing else None
@@ -241,6 +248,12 @@ class App:
             return sentence(404, "A receipt is at /receipt/{task}, the task being a link.")
         with self.rpcs.one():
             return await self.doors.receipt(task)
+
+    async def letter(self, request: Request) -> Answer:
+        """What somebody who got a letter sees."""
+        assert self.doors.letter is not None
+        with self.rpcs.one():
+            return await self.doors.letter(request)
 
     async def health(self, _request: Request) -> HttpAnswer:
         """200 when the service works, 503 and what ails it when it does not."""

@@ -14,17 +14,20 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP as LINES
 from email.policy import SMTPUTF8
+from email.utils import parseaddr
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 from aiosmtplib import (
+    SMTPDataError,
     SMTPException,
     SMTPNotSupported,
     SMTPRecipientsRefused,
     SMTPResponseException,
 )
 
+from taijitu.engine.clock import wall_ms
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.receipt import DONE, Receipt, failure
 from taijitu.kernel.record import Record
@@ -68,18 +71,27 @@ Send = Callable[[Letter], Awaitable[None]]
 
 
 class Post:
-    """Writes the letters, and has them sent. `outbox` gets a copy of each, where there is one."""
+    """Writes the letters, and has them sent. `outbox` gets a copy of each, where there is one;
+    `now` is in ms since 1970."""
 
     def __init__(
-        self, signer: Signer, public_url: str, send: Send, outbox: "Outbox | None" = None
+        self,
+        signer: Signer,
+        public_url: str,
+        send: Send,
+        outbox: "Outbox | None" = None,
+        now: Callable[[], int] = wall_ms,
     ) -> None:
         self.signer = signer
         self.public_url = public_url
         self.send = send
         self.outbox = outbox
+        self.now = now
 
     async def deliver(self, mail: Mail) -> Receipt:
         """Carries out `login/mail`. Raises `Fault`."""
+        if mail.expires <= self.now():
+            return failure("TooLate", "the login can not be confirmed any more")
         letter = self.written(mail)
         if self.outbox is not None:
             self.outbox.put(letter)
@@ -166,6 +178,8 @@ class Smtp:
         try:
             await aiosmtplib.send(
                 self.message(letter),
+                sender=parseaddr(self.sender)[1],
+                recipients=[letter.to],
                 hostname=self.host,
                 port=self.port,
                 username=self.user,
@@ -179,12 +193,19 @@ class Smtp:
             if all(each.code >= PERMANENT for each in why.recipients):
                 raise Unreachable(said(why.recipients[0])) from None
             raise Fault(f"no mail was taken: {said(why.recipients[0])}") from why
-        except SMTPResponseException as why:
+        except SMTPDataError as why:
+            if why.code >= PERMANENT:
+                raise Unreachable(said(why)) from None
             raise Fault(f"no mail was taken: {said(why)}") from why
-        except (SMTPNotSupported, ValueError, UnicodeError) as why:
+        except SMTPResponseException as why:
+            # Nothing is wrong with the letter. There is time to set it right until it is over.
+            raise Fault(f"the mail server does not let us send: {said(why)}") from why
+        except SMTPNotSupported as why:
             raise Unreachable(str(why)) from None
-        except (SMTPException, OSError, TimeoutError) as why:
+        except (SMTPException, OSError) as why:
             raise Fault(f"the mail server {self.host}:{self.port} is not well: {why}") from why
+        except ValueError as why:  # after `OSError`: a false certificate is both
+            raise Unreachable(str(why)) from None
 
     def message(self, letter: Letter) -> EmailMessage:
         message = EmailMessage(LINES if letter.to.isascii() else SMTPUTF8)

@@ -100,7 +100,7 @@ def service(
         Indexes(durable),
         Filecoin(durable),
         Authorization(durable, spaces.limits),
-        Access(durable, spaces),
+        Access(durable, spaces, revocations),
         revocations,
         Subscriptions(durable, spaces, accounts, offers=dict(installation.config.providers)),
         Plans(durable, accounts),

@@ -22,6 +22,7 @@ from taijitu.server.meter import Meter
 from taijitu.server.rpc import Rpc, about
 from taijitu.server.testing import Questions
 from taijitu.server.uploads import Uploads
+from taijitu.server.validation import Validation
 from taijitu.server.watch import Watch
 
 SOCKET: Final = "taijitu.sock"
@@ -96,6 +97,7 @@ def application(installation: Installation, meter: Meter) -> App:
             bucket, presigner, config.read, installation.clock.now, installation.denials.find
         ),
         gateway=gateway(installation).get if config.gateway == "public" else None,
+        letter=Validation(installation, rpc).answer,
         testing=questions and questions.answer,
     )
     return App(about(installation), doors, meter)

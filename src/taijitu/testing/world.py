@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from taijitu.actors import actors
 from taijitu.actors.agent import glance
+from taijitu.actors.mailer import Deliver, nowhere
 from taijitu.buckets.memory import MemoryBucket
 from taijitu.buckets.presign import Presigner
 from taijitu.engine.dispatch import Dispatcher
@@ -38,6 +39,7 @@ class SimulatedWorld:
         storage: Storage | None = None,
         bucket: MemoryBucket | None = None,
         clock: VirtualClock | None = None,
+        deliver: Deliver = nowhere,
     ) -> None:
         self.storage = storage or MemoryStorage()
         self.bucket = bucket or simulated_bucket()
@@ -47,6 +49,7 @@ class SimulatedWorld:
         acting = actors(
             *(self.bucket, self._read, self.clock.now, self.alarms.append, self.storage),
             note=self._note,
+            deliver=deliver,
         )
         self.engine = Engine(self.storage, MACHINES, acting, self.clock)
         self.dispatcher = Dispatcher(

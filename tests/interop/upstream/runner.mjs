@@ -56,14 +56,23 @@ const outcome = async (test) => {
 
 const nextSecond = () => new Promise((done) => setTimeout(done, 1000 - (Date.now() % 1000)))
 
+/** The first thing that is thrown. What a test has made is cleared away in any case. */
 const failure = async ({ before, after, body }) => {
-  try {
+  const failed = await thrown(async () => {
     for (const hook of before) await hook()
     await inTime(body())
+  })
+  const unclean = await thrown(async () => {
+    for (const hook of after) await hook()
+  })
+  return failed ?? unclean
+}
+
+const thrown = async (doing) => {
+  try {
+    await doing()
   } catch (error) {
     return error ?? new Error('nothing was thrown, but thrown it was')
-  } finally {
-    for (const hook of after) await hook()
   }
 }
 

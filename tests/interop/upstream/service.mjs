@@ -14,8 +14,15 @@ import * as ed25519 from '@ucanto/principal/ed25519'
 /** Bytes; a test asks for one more than the service was told to take. */
 export const UPLOAD_SIZE_MAX = 5_000_000_000
 
-const START_MS_MAX = 10_000
+const START_MS_MAX = 20_000
 const POLL_MS = 10
+
+/** The line of the log that tells that the service has looked through its bytes, and taken away what
+ * nobody asked for: it does so once at its start, and some tests put bytes that nobody asked for. */
+const LOOKED = /"event":"audit"/
+
+/** A line of the log that tells of something that must not happen, whatever the test sees of it. */
+const TROUBLE = /"level":"error"/
 
 /** A Python in which taijitu is installed. */
 const PYTHON = process.env.UPSTREAM_PYTHON ?? 'python3'
@@ -29,7 +36,7 @@ const PYTHON = process.env.UPSTREAM_PYTHON ?? 'python3'
  */
 
 /**
- * Starts one and returns once it answers.
+ * Starts one and returns once it is ready.
  *
  * @param {string} did a `did:web`
  * @param {Record<string, string>} settings more environment variables, by full name
@@ -49,6 +56,7 @@ export const start = async (did, settings = {}) => {
         TAIJITU_DATA: data,
         TAIJITU_DID: did,
         TAIJITU_KEY: ed25519.format(key),
+        TAIJITU_PLANS: 'assigned',
         TAIJITU_PORT: String(port),
         TAIJITU_PROVISION: 'closed',
         TAIJITU_TESTING: '1',
@@ -56,13 +64,17 @@ export const start = async (did, settings = {}) => {
       },
     },
   })
+  const log = () => readFile(join(folder, 'log'), 'utf8')
+  const ready = async () => (await answers(url)) && LOOKED.test(await log())
   const stop = async () => {
     const { code } = await request({ stop: pid })
-    const said = await readFile(join(folder, 'log'), 'utf8')
+    const said = await log()
     await rm(folder, { recursive: true })
     if (code !== 0) throw new Error(`the service exited with ${code}:\n${said}`)
+    const troubles = said.split('\n').filter((line) => TROUBLE.test(line))
+    if (troubles.length) throw new Error(`the service was in trouble:\n${troubles.join('\n')}`)
   }
-  if (!(await answers(url))) {
+  if (!(await inTime(ready))) {
     await stop()
     throw new Error('the service did not start')
   }
@@ -89,11 +101,13 @@ const exchange = async (what) => {
   return JSON.parse(value)
 }
 
-const answers = async (url) => {
+const answers = async (url) => (await fetch(`${url}/health`).catch(() => undefined))?.ok
+
+/** Whether it comes to hold before it is too late. */
+const inTime = async (holds) => {
   const deadline = performance.now() + START_MS_MAX
   while (performance.now() < deadline) {
-    const health = await fetch(`${url}/health`).catch(() => undefined)
-    if (health?.ok) return true
+    if (await holds()) return true
     await new Promise((done) => setTimeout(done, POLL_MS))
   }
   return false

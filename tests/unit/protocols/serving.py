@@ -1,9 +1,11 @@
 """A service in memory: the shipped machines and handlers, a clock moved by hand, and no HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
+from taijitu.ipld.cid import Link
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Provider, Service, providers, run
 from taijitu.protocols.spaces import Spaces
@@ -16,14 +18,15 @@ from taijitu.wire.message import Message
 from unit.ucan.people import ask, authority, now, service, space
 
 NONCES = count(1)
+NOTHING: Final[Mapping[Link, bytes]] = MappingProxyType({})
 
 
 class Serving:
     """A service that answers for `families`; a family is made by `begin`. Unknown spaces have no
-    room."""
+    room. Whether a UCAN is valid is said at one and the same moment, in any world."""
 
-    def __init__(self) -> None:
-        self.world = SimulatedWorld()
+    def __init__(self, world: SimulatedWorld | None = None) -> None:
+        self.world = world or SimulatedWorld()
         self.engine = self.world.engine
         self.spaces = Spaces(self.engine, None)
         self.durable = Durable(self.engine, service)
@@ -37,12 +40,19 @@ class Serving:
             signer=service,
             authority=authority,
             providers=providers(*table),
-            clock=lambda: now,
+            clock=self.seconds,
             recorded=self.durable.recorded,
         )
 
-    async def send(self, invocation: Delegation, *proofs: Delegation) -> Receipt:
-        blocks = {each.link: each.data for each in (invocation, *proofs)}
+    def seconds(self) -> int:
+        """The time by which UCANs are valid."""
+        return now
+
+    async def send(
+        self, invocation: Delegation, *proofs: Delegation, company: Mapping[Link, bytes] = NOTHING
+    ) -> Receipt:
+        """`company`: blocks that come along, besides the proofs."""
+        blocks = {**company, **{each.link: each.data for each in (invocation, *proofs)}}
         (executed,) = await run(self.service, Message((invocation.link,), blocks=blocks))
         assert receipt.verify(executed.receipt, [service.key_did])
         return executed.receipt

@@ -43,7 +43,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "space/index/add": {"index": car_link, "content": raw_link},
     "space/blob/add": {"blob": BLOB},
     "space/blob/remove": {"digest": DIGEST},
-    "space/blob/list": {"cursor": "x", "size": 1},
+    "space/blob/list": {"cursor": "x", "size": 1, "pre": True},
     "space/blob/get/0/1": {"digest": DIGEST},
     "web3.storage/blob/allocate": {"blob": BLOB, "cause": raw_link, "space": space.did},
     "web3.storage/blob/accept": {
@@ -87,7 +87,7 @@ OPTIONAL = {
     "upload/list": {"cursor", "size", "pre"},
     "upload/shard/list": {"cursor", "size"},
     "space/index/add": {"content"},
-    "space/blob/list": {"cursor", "size"},
+    "space/blob/list": {"cursor", "size", "pre"},
     "web3.storage/blob/accept": {"ttl"},
     "assert/location": {"range", "space"},
     "ucan/revoke": {"proof"},

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from taijitu.ipld.cid import IDENTITY, RAW, link_with
-from taijitu.machines.egress import Served, Unserved, egress_at
+from taijitu.ipld.cid import IDENTITY, RAW, link_to, link_with
+from taijitu.machines.egress import BYTES_MAX, Serve, Served, Unserved, egress_at, update
 from taijitu.protocols.egress import SERVED_MAX, Egress
 from unit.protocols.serving import Serving
 from unit.ucan.people import alice, ask, bob, cap, carol, grant, raw_link, space
@@ -48,6 +48,13 @@ async def test_what_was_served_adds_up(serving: Serving) -> None:
         await serving.ok(RECORD, **{**SERVED, "bytes": size})
     state = await total(serving)
     assert (state.bytes, state.times) == (600, 3)
+
+
+def test_what_cannot_be_true_is_added_up_to_a_limit() -> None:
+    full = Served(space.did, BYTES_MAX - 1, 7, link_to(b"before"))
+    word = Serve(1, link_to(b"word"), space.did, raw_link, 2**53 - 1, 0, alice.did)
+    step = update(full, word)
+    assert step.state == Served(space.did, BYTES_MAX, 8, word.invocation)
 
 
 async def test_the_same_word_counts_once(serving: Serving) -> None:

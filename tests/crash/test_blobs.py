@@ -145,12 +145,7 @@ async def test_every_promise_comes_to_its_end_however_often_the_service_is_kille
 
 async def audit(service: Service, crowd: Keepers) -> list[Any]:
     auditor = BlobAuditor(service, crowd.client, crowd.diary)
-    await auditor.everything_came_to_its_end(END_SECONDS_MAX)
-    await auditor.every_place_is_as_was_told()
-    await auditor.every_total_is_the_sum_of_its_entries(crowd.spaces)
-    await auditor.every_byte_is_where_it_should_be_and_no_other()
-    await auditor.every_receipt_holds()
-    auditor.nothing_went_wrong_inside()
+    await auditor.everything_is_in_order(crowd.spaces, END_SECONDS_MAX)
     return await auditor.every_promise_came_to_its_end(crowd.promised)
 
 

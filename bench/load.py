@@ -1,7 +1,7 @@
 """The load: requests made beforehand, sent over keep-alive connections from a process of its own.
-Signing and reading of answers is not measured.
+Neither signing nor decoding is measured.
 
-    python bench/load.py URL PLAN    (PLAN: JSON on standard input, see `Plan`)
+    python -m bench.load URL < PLAN    (JSON, see `Plan`)
 
 Prints one line of JSON: what was done, how long each took, and what it cost this process, so that
 it can be seen not to be the bottleneck.
@@ -172,7 +172,13 @@ async def answered(reader: asyncio.StreamReader) -> tuple[bool, bytes]:
     lines = head.lower().split(b"\r\n")
     length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
     body = await reader.readexactly(length)
-    return b" 200 " in lines[0] and (not body or b"cout\xa1bok" in body), body
+    return b" 200 " in lines[0] and (not body or is_ok(body)), body
+
+
+def is_ok(body: bytes) -> bool:
+    """Whether there is a receipt that says `ok`, and none that says `error`: beside that of an add
+    may be those of its tasks."""
+    return b"cout\xa1bok" in body and b"cout\xa1eerror" not in body
 
 
 if __name__ == "__main__":

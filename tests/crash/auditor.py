@@ -1,7 +1,7 @@
 """Holds what the clients were told against what is so: by HTTP, in the database, on the disk."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from crash.workload import Diary, Known
 from support.client import Client, Inside, Space
@@ -19,6 +19,16 @@ class Auditor:
         self.inside = Inside(service.data)
         self.client = client
         self.diary = diary
+
+    async def everything_is_in_order(self, spaces: Collection[Space], seconds: float) -> None:
+        """All that an auditor looks at, once everything has come to its end, in time."""
+        await self.everything_came_to_its_end(seconds)
+        await self.every_place_is_as_was_told()
+        await self.every_total_is_the_sum_of_its_entries(spaces)
+        await self.every_byte_is_where_it_should_be_and_no_other()
+        self.the_block_of_every_car_is_found()
+        await self.every_receipt_holds()
+        self.nothing_went_wrong_inside()
 
     async def everything_came_to_its_end(self, seconds: float) -> None:
         """No task is open, and no upload left anything unfinished."""

@@ -102,10 +102,4 @@ async def live_and_die(
 
 async def audit(service: Mortal, crowd: Crowd) -> None:
     auditor = Auditor(service, crowd.client, crowd.diary)
-    await auditor.everything_came_to_its_end(END_SECONDS_MAX)
-    await auditor.every_place_is_as_was_told()
-    await auditor.every_total_is_the_sum_of_its_entries(crowd.spaces)
-    await auditor.every_byte_is_where_it_should_be_and_no_other()
-    auditor.the_block_of_every_car_is_found()
-    await auditor.every_receipt_holds()
-    auditor.nothing_went_wrong_inside()
+    await auditor.everything_is_in_order(crowd.spaces, END_SECONDS_MAX)

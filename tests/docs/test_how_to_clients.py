@@ -16,6 +16,7 @@ from typing import Final
 
 import pytest
 
+from docs.test_how_to import blocks, page
 from support.service import Serve, Service
 from support.terminal import (
     CLIENTS,
@@ -23,29 +24,22 @@ from support.terminal import (
     GUARD,
     PACKAGES,
     SECONDS_MAX,
-    STORACHA,
     W3,
     Ended,
     Program,
     at_home,
+    each_program,
     installed,
     operator,
     same,
     told_to_type,
 )
 
-PAGES: Final = Path(__file__).parents[2] / "docs" / "how-to"
-BLOCK: Final = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 PINNED: Final = json.loads((CLIENTS / "package.json").read_text())["dependencies"].keys()
 BLOCK_SECONDS_MAX: Final = 3 * SECONDS_MAX
 """A block is a few commands."""
 
 PHOTO: Final = b"a photo " * 500
-
-
-def blocks(page: str) -> list[str]:
-    """What is to be typed, in the order of the page."""
-    return BLOCK.findall((PAGES / f"{page}.md").read_text(encoding="utf-8"))
 
 
 class Desk:
@@ -115,13 +109,13 @@ def closed(serve: Serve) -> Service:
     return serve(TAIJITU_PROVISION="closed")
 
 
-@pytest.mark.parametrize("program", [W3, STORACHA], ids=["w3", "storacha"])
+@each_program
 def test_the_page_of_a_command_line_is_followed(
     program: Program, closed: Service, tmp_path: Path
 ) -> None:
     if shutil.which("curl") is None:
         pytest.skip("needs curl")
-    install, login, confirm, fill, back, verified, away = blocks(program.name)
+    install, login, confirm, fill, back, verified, away = blocks(page(program.name))
     alice = Desk(program, closed, tmp_path / "alice")
     packages, settings = install.splitlines()
     assert set(packages.removeprefix("npm install --global ").split()) <= PINNED
@@ -155,10 +149,11 @@ def test_the_pages_about_colleagues_are_followed(service: Service, tmp_path: Pat
     assert "revoked" in said
 
 
-def typed_by(page: str, *names: str) -> list[str]:
+def typed_by(name: str, *names: str) -> list[str]:
     """The blocks of a page, each of which begins with the name of who types it."""
-    assert [block.split()[1] for block in blocks(page)] == list(names)
-    return blocks(page)
+    found = blocks(page(name))
+    assert [block.split()[1] for block in found] == list(names)
+    return found
 
 
 def hand_over(giver: Desk, taker: Desk, name: str) -> None:
@@ -170,7 +165,7 @@ def hand_over(giver: Desk, taker: Desk, name: str) -> None:
     "package", ["@storacha/client", "@web3-storage/w3up-client"], ids=["storacha", "w3up"]
 )
 def test_the_program_for_node_runs(package: str, closed: Service, tmp_path: Path) -> None:
-    text = (PAGES / "node.md").read_text(encoding="utf-8")
+    text = page("node").read_text(encoding="utf-8")
     (code,) = re.findall(r"```js\n(.*?)```", text, re.DOTALL)
     for theirs, ours in (
         ("http://localhost:3000", closed.url),

@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any, Final, TypeAlias
 
@@ -23,7 +24,7 @@ from hostile.memory import MIB
 from support.client import Inside
 from support.eventually import eventually
 from support.service import Service
-from support.terminal import CLIENTS, GUARD, installed
+from support.terminal import CLIENTS, GUARD, installed, script
 
 pytestmark = pytest.mark.full
 
@@ -121,33 +122,29 @@ def sending(
 ) -> Generator[subprocess.Popen[str]]:
     """A client that sends; it does not outlive the block."""
     words = [library, kind, service.url, service.did, str(amount)]
-    process = subprocess.Popen(
-        [installed(), str(CLIENTS / "large.mjs"), *words],
-        env=os.environ | {"NODE_OPTIONS": GUARD},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with TemporaryDirectory() as folder:
+        elsewhere = Path(folder) / "elsewhere"
+        process = subprocess.Popen(
+            [installed(), str(CLIENTS / "large.mjs"), *words],
+            env=os.environ | {"NODE_OPTIONS": GUARD, "ELSEWHERE": str(elsewhere)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+        assert not elsewhere.exists(), elsewhere.read_text()
 
 
 def fetched(service: Service, facts: Facts, target: Path) -> dict[str, str]:
     """The digest of every file, by its name, as the service gives them back: the blocks of its
     shards, put together at `target`."""
     words = [service.url, str(target), facts["root"], *facts["shards"]]
-    done = subprocess.run(
-        [installed(), str(CLIENTS / "unpack.mjs"), *words],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS_MAX,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    script("unpack.mjs", *words, seconds=SECONDS_MAX)
     paths = [target] if target.is_file() else target.iterdir()
     return {path.name: digest(path) for path in paths}
 

@@ -37,8 +37,10 @@ def test_a_space_is_recovered_from_its_words(alice: Person, tmp_path: Path) -> N
     assert words, made
     (space,) = re.findall(r"Space created: (did:key:\S+)", made)
     elsewhere = Person(STORACHA, alice.service, tmp_path / "elsewhere")
-    assert elsewhere.does("whoami") != alice.does("whoami")
-    assert space in alice.does("space", "ls")
+    (tmp_path / "words").write_text(words[0])
+    assert space not in elsewhere.does("space", "ls")
+    elsewhere.does("space", "recover", "one", "--file", str(tmp_path / "words"))
+    assert space in elsewhere.does("space", "ls")
 
 
 def test_a_listing_says_when_each_upload_was_made(alice: Person, tmp_path: Path) -> None:

@@ -27,7 +27,13 @@ from taijitu.machines.entry import Add, FaceName, Receiving, Remove, entry_at
 from taijitu.machines.ledger import Provision, ledger_at
 from taijitu.storage.memory import MemoryStorage
 from taijitu.testing.clock import VirtualClock
-from taijitu.testing.world import SimulatedWorld, name_of, simulated_bucket
+from taijitu.testing.world import (
+    GRACE_MS,
+    WINDOW_MS,
+    SimulatedWorld,
+    name_of,
+    simulated_bucket,
+)
 
 SPACES = ("did:key:alice", "did:key:bob", "did:key:mallory")
 BLOCKS = tuple(f"{number} ".encode() * size for number, size in enumerate((5, 9, 14, 20)))
@@ -76,6 +82,8 @@ class Party:
         self.bucket = simulated_bucket()
         self.clock = VirtualClock()
         self.capacities: dict[str, int] = {}
+        self.behind_ms = 0
+        """How far the clock was set back, in all."""
         self.lost: set[str] = set()
         self.urls: list[Url] = []
         self.putting: list[Url] = []
@@ -149,6 +157,8 @@ class Party:
         self.begin(steady=True)
         await self.calm_down()
         if self.mischief:
+            # An audit leaves alone what a URL may still bring; later ones see that it has ended.
+            await self.world.pass_time(self.behind_ms + WINDOW_MS + GRACE_MS)
             await self.audit()
             self.lost.clear()
             await self.calm_down()
@@ -264,7 +274,9 @@ class Party:
         self.bring(self.chance.choice(self.things))
 
     async def set_clock_back(self) -> None:
-        self.clock.time -= self.chance.randint(1, BACK_MS)
+        ms = self.chance.randint(1, BACK_MS)
+        self.clock.time -= ms
+        self.behind_ms += ms
 
     async def audit(self) -> None:
         await Audit(self.world.engine, self.bucket).run()

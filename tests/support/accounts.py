@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from support.client import Client, Space
@@ -22,8 +21,8 @@ class Device(Space):
     def __init__(self, client: Client, name: str = "alice") -> None:
         super().__init__(client, Signer.from_seed(os.urandom(32)), name)
 
-    def asks_to_log_in(self, email: str = EMAIL, att: Sequence[str] = ("*",)) -> Delegation:
-        nb = {"iss": from_email(email), "att": [{"can": can} for can in att]}
+    def asks_to_log_in(self, email: str = EMAIL) -> Delegation:
+        nb = {"iss": from_email(email), "att": [{"can": "*"}]}
         return self.ask("access/authorize", nb)
 
     async def ask_to_log_in(self, email: str = EMAIL) -> Delegation:

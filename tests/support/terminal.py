@@ -215,7 +215,7 @@ def told_to_type(service: Service, before: int, email: str) -> str:
     return found[0]
 
 
-def script(name: str, *words: str) -> str:
+def script(name: str, *words: str, seconds: float = SECONDS_MAX) -> str:
     """What a script of `clients/` prints."""
     with TemporaryDirectory() as folder:
         elsewhere = Path(folder) / "elsewhere"
@@ -224,7 +224,7 @@ def script(name: str, *words: str) -> str:
             env=os.environ | {"NODE_OPTIONS": GUARD, "ELSEWHERE": str(elsewhere)},
             capture_output=True,
             text=True,
-            timeout=SECONDS_MAX,
+            timeout=seconds,
             check=False,
         )
         assert not elsewhere.exists(), (name, elsewhere.read_text())

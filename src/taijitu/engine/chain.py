@@ -2,27 +2,27 @@
 
 from collections.abc import AsyncGenerator
 
-from taijitu.engine.cell import Machines, path_text
-from taijitu.engine.storage import Storage
+from taijitu.engine.cell import Machines
+from taijitu.engine.storage import HeadRow, Storage
 from taijitu.ipld.cid import Link
 from taijitu.kernel import codec
 from taijitu.kernel.codec import Transition
-from taijitu.kernel.effect import Path
 from taijitu.kernel.failures import BlockMissing
 
 
 async def transitions(
-    storage: Storage, machines: Machines, path: Path
+    storage: Storage, machines: Machines, head: HeadRow | None
 ) -> AsyncGenerator[tuple[Link, Transition]]:
-    """Every transition with its link, as of now: what comes later is not seen.
+    """Every transition that led to a head, with its link, and none without one.
 
     Raises `UnknownVersion` for what another version of a machine wrote, and `BlockMissing`.
     """
-    row = await storage.head(path_text(path))
-    cid, block = (None, None) if row is None else (Link(row.cid), row.block)
+    if head is None:
+        return
+    cid, block = Link(head.cid), head.block
     while cid is not None:
         if block is None and (block := await storage.block(cid.data)) is None:
-            raise BlockMissing(f"no transition {cid} of {path_text(path)}")
+            raise BlockMissing(f"no transition {cid} of {head.path}")
         transition = codec.decode(block, machines)
         yield cid, transition
         cid, block = transition.previous, None

@@ -6,9 +6,11 @@ URL of a plan that was superseded is nobody's business.
 """
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any, Literal, TypeAlias, cast
 
 from taijitu.engine.cell import Machines, Progress, decode_progress, path_from, path_text
+from taijitu.engine.chain import transitions
 from taijitu.engine.draft import complete
 from taijitu.engine.storage import HeadRow, Storage, TaskKey, TaskRow
 from taijitu.ipld.cid import Link
@@ -122,22 +124,15 @@ class Reader:
 
     async def read(self, limit: int) -> History:
         steps: list[StepSeen] = []
-        cid: Link | None = Link(self.head.cid)
-        machine = ""
-        while cid is not None and len(steps) < limit:
-            transition = codec.decode(await self.block(cid), self.machines)
-            machine = machine or transition.machine.name
-            steps.append(await self.step(cid, transition))
-            cid = transition.previous
-        return History(path_from(self.head.path), machine, tuple(reversed(steps)), cid is None)
-
-    async def block(self, cid: Link) -> bytes:
-        if cid.data == self.head.cid:
-            return self.head.block
-        block = await self.storage.block(cid.data)
-        if block is None:
-            raise BlockMissing(f"no transition {cid} of {self.head.path}")
-        return block
+        machine, is_whole = "", True
+        async with aclosing(transitions(self.storage, self.machines, self.head)) as chain:
+            async for cid, transition in chain:
+                machine = machine or transition.machine.name
+                steps.append(await self.step(cid, transition))
+                is_whole = transition.previous is None
+                if len(steps) == limit:
+                    break
+        return History(path_from(self.head.path), machine, tuple(reversed(steps)), is_whole)
 
     async def step(self, cid: Link, transition: codec.Transition) -> StepSeen:
         shown = as_it_is if cid.data == self.head.cid else redacted

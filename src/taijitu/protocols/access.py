@@ -13,24 +13,15 @@ from typing import Any, Final
 
 from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
-from taijitu.ipld import car
 from taijitu.ipld.cid import Link
 from taijitu.kernel import receipt as kernel
 from taijitu.kernel.machine import State
-from taijitu.machines.delegation import Held, Hold, delegation_at, list_from
+from taijitu.machines.delegation import Hold, delegation_at, list_from
 from taijitu.machines.login import Confirmed, sessions_of
 from taijitu.protocols.capabilities import ACCESS_CLAIM, ACCESS_DELEGATE, AccessDelegate
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
-from taijitu.protocols.held import (
-    Room,
-    Shelves,
-    fitting,
-    hearsay,
-    proving,
-    says_of_itself,
-    whole,
-)
+from taijitu.protocols.held import Kept, Room, Shelves, as_left, fitting, hearsay, proving
 from taijitu.protocols.login import session_of
 from taijitu.protocols.names import segment
 from taijitu.protocols.revocation import Revocations
@@ -49,6 +40,9 @@ ARCHIVE_SIZE_MAX: Final = 256 * 1024
 
 FROM_SPACE_MAX: Final = 100
 """Delegations that one space leaves here for one audience and that are not over."""
+
+FROM_SPACE_SIZE_MAX: Final = (FROM_SPACE_MAX + DELEGATIONS_MAX) * ARCHIVE_SIZE_MAX
+"""Bytes that those can have, at most."""
 
 HELD: Final = Room(400, 768 * 1024, blocks=0)
 """Delegations that are claimed at once, and their bytes: they are given as they were left."""
@@ -132,8 +126,9 @@ class Access:
     async def too_many(self, space: str, found: Sequence[Delegation]) -> Error | None:
         """The refusal for a space that would leave somebody more than it may."""
         for audience in {each.audience for each in found}:
-            here, _ = await self.shelves.listed(list_from(space, audience))
-            links = {each.ucan for each in here}
+            name = list_from(space, audience)
+            here = await self.shelves.listed(name, size_max=FROM_SPACE_SIZE_MAX)
+            links = {each.ucan for each in here.held}
             links |= {each.link for each in found if each.audience == audience}
             if len(links) > FROM_SPACE_MAX:
                 why = f"{space} leaves {audience} more than {FROM_SPACE_MAX} delegations"
@@ -151,9 +146,9 @@ class Access:
         audience = invocation.resource
         await self.engine.settled()
         kept = await self.valid_for(audience)
-        said = [each for each in kept if says_of_itself(each)]
-        others = hearsay(each for each in kept if not says_of_itself(each))
-        given = (*fitting(map(whole, said), HELD), *fitting(others, HEARSAY))
+        said = [each for each in kept if each.of_itself]
+        others = hearsay(each for each in kept if not each.of_itself)
+        given = (*fitting(map(as_left, said), HELD), *fitting(others, HEARSAY))
         delegations = {str(each.held.ucan): each.held.archive for each in given}
         if is_key(audience):
             delegations |= await self.sessions_of(audience)
@@ -186,24 +181,19 @@ class Access:
         bundle = Bundle({each.link: each.data for each in pair})
         return any([await self.revocations.is_revoked(each.link, bundle) for each in pair])
 
-    async def valid_for(self, audience: str) -> Sequence[Held]:
+    async def valid_for(self, audience: str) -> Sequence[Kept]:
         """What is kept for somebody, and nobody has revoked: what counts most first."""
         kept = await self.shelves.kept_for(audience)
         if not self.revocations.any:
             return kept
         revoked = self.revocations.is_revoked
-        return [each for each in kept if not await revoked(each.ucan, bundle_of(each))]
+        return [each for each in kept if not await revoked(each.held.ucan, each.bundle)]
 
     async def proofs_for(self, account: str) -> Mapping[Link, Mapping[Link, bytes]]:
         """What an account was delegated, with the blocks of each; what counts most first, because
         whoever looks for a chain of proofs looks in that order."""
         kept = await self.valid_for(account)
         return {each.held.ucan: each.blocks for each in fitting(map(proving, kept), PROOFS)}
-
-
-def bundle_of(held: Held) -> Bundle:
-    """A delegation that is kept, with all that came with it."""
-    return Bundle(car.decode(held.archive).blocks)
 
 
 def archived_pair(

@@ -373,10 +373,13 @@ class FilecoinOffer(Record):
     piece: Link
 
 
+PERIOD: Final = fields(**{"from": natural, "to": natural})
+"""In seconds since 1970."""
+
 USAGE_REPORT: Final = Ability(
     "usage/report",
     space_did,
-    Fields(UsageReport, {"period": fields(**{"from": natural, "to": natural})}),
+    Fields(UsageReport, {"period": PERIOD}),
     equal_field("period"),
 )
 FILECOIN_OFFER: Final = Ability(

@@ -12,17 +12,11 @@ from taijitu.kernel.machine import State
 from taijitu.kernel.record import Record
 from taijitu.machines.egress import Serve, egress_at
 from taijitu.protocols.durable import Durable
-from taijitu.protocols.entries import iso
+from taijitu.protocols.entries import LINK_BYTES_MAX, TIME_MAX, iso
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
 from taijitu.protocols.spaces import Spaces
 from taijitu.ucan.capability import Ability, equal_with
 from taijitu.ucan.schema import Fields, Mismatch, link, natural, space_did
-
-RESOURCE_BYTES_MAX: Final = 128
-"""Bytes of the link of what was served."""
-
-SERVED_MAX: Final = 253_402_300_799_999
-"""The last millisecond that a date can name."""
 
 
 class EgressRecord(Record):
@@ -62,9 +56,9 @@ class Egress:
     async def record(self, invocation: Invocation[EgressRecord]) -> Outcome:
         """Note what was served."""
         space, nb = invocation.resource, invocation.nb
-        if len(nb.resource.data) > RESOURCE_BYTES_MAX:
-            return Error("Error", f"the link of a resource has at most {RESOURCE_BYTES_MAX} bytes")
-        if nb.served_at > SERVED_MAX:
+        if len(nb.resource.data) > LINK_BYTES_MAX:
+            return Error("Error", f"the link of a resource has at most {LINK_BYTES_MAX} bytes")
+        if nb.served_at > TIME_MAX:
             return Error("Error", f"{nb.served_at} is no time that has a date")
         if not await self.spaces.serves(space):
             return Error("ConsumerNotFound", f"{space} not found", {"did": space})

@@ -22,6 +22,12 @@ them is less, and has to go into one receipt."""
 
 ROWS_AT_ONCE: Final = 50
 
+TIME_MAX: Final = 253_402_300_799_999
+"""The last moment that a date can name, in ms since 1970."""
+
+LINK_BYTES_MAX: Final = 128
+"""Of a link that is kept: it may carry its block inside, but no large one."""
+
 CURSOR_MAX: Final = 2**63 - 1
 
 Show = Callable[[State], Mapping[str, object] | None]

@@ -19,7 +19,7 @@ from taijitu.machines.blob import Kept, blob_at
 from taijitu.machines.piece import Offer, piece_at
 from taijitu.protocols.capabilities import FILECOIN_OFFER, FilecoinOffer
 from taijitu.protocols.durable import Durable
-from taijitu.protocols.entries import name_of
+from taijitu.protocols.entries import LINK_BYTES_MAX, name_of
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
 from taijitu.ucan.capability import Ability, equal_field
 from taijitu.ucan.issue import delegate
@@ -33,9 +33,6 @@ HEIGHT_MIN: Final = 2
 
 LEAST: Final = 127
 """Bytes that a piece of the least height holds. Each level more doubles it."""
-
-CONTENT_BYTES_MAX: Final = 128
-"""Bytes of the link of the content."""
 
 
 class FilecoinInfo(Record):
@@ -63,10 +60,8 @@ class Filecoin:
         fault = fault_of(piece)
         if fault is not None:
             return Error("Error", f"{piece} is not a piece: {fault}")
-        if len(content.data) > CONTENT_BYTES_MAX:
-            return Error(
-                "Error", f"the link of the content has more than {CONTENT_BYTES_MAX} bytes"
-            )
+        if len(content.data) > LINK_BYTES_MAX:
+            return Error("Error", f"the link of the content has more than {LINK_BYTES_MAX} bytes")
         follows = {can: self.task(can, invocation.nb) for can in ("submit", "accept")}
         answer = Ok({"piece": piece}, fork=(follows["submit"],), join=follows["accept"])
         if not await self.is_held(content):

@@ -15,8 +15,7 @@ from taijitu.ipld import car
 from taijitu.ipld.cid import Link
 from taijitu.kernel.record import Record
 from taijitu.machines.delegation import Held, list_from, list_of
-from taijitu.machines.subscription import Subscribed
-from taijitu.machines.subscription import list_of as subscriptions_of
+from taijitu.protocols.subscribed import subscriptions
 from taijitu.ucan.bundle import Bundle
 from taijitu.ucan.delegation import InvalidDelegation
 
@@ -45,6 +44,16 @@ class Room(Record):
     blocks: int
 
 
+class Kept:
+    """A delegation that is kept, with all that came with it, read once. `of_itself`: it is over the
+    very space whose agent left it here; about another space anybody can say anything."""
+
+    def __init__(self, held: Held) -> None:
+        self.held = held
+        self.bundle = Bundle(car.decode(held.archive).blocks)
+        self.of_itself = says_of_itself(held, self.bundle)
+
+
 class Parcel(NamedTuple):
     """A delegation that is kept, as it goes into an answer: `size` in bytes."""
 
@@ -66,23 +75,27 @@ class Shelves:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    async def kept_for(self, audience: str) -> Sequence[Held]:
+    async def kept_for(self, audience: str) -> Sequence[Kept]:
         """What is kept for somebody and not over: what counts most first."""
-        found, whole = await self.listed(list_of(audience))
+        found = await self.listed(list_of(audience))
         own = await self.spaces_of(audience)
-        kept = {each.ucan: each for each in found}
-        if not whole:
+        held = {each.ucan: each for each in found.held}
+        if not found.whole:
             for space in own:
                 name = list_from(space, audience)
-                kept |= {each.ucan: each for each in (await self.listed(name, FROM_OWN_MAX)).held}
-        return ranked(kept.values(), own)
+                held |= {each.ucan: each for each in (await self.listed(name, FROM_OWN_MAX)).held}
+        return ranked(map(Kept, held.values()), own)
 
-    async def listed(self, name: str, count: int | None = None) -> Found:
-        """What a list holds, up to `count` rows of it, and never more than `ROWS_MAX`."""
+    async def listed(
+        self, name: str, count: int | None = None, size_max: int | None = None
+    ) -> Found:
+        """What a list holds, up to `count` rows of it (`ROWS_MAX`, if nothing is said), and until
+        their archives have `size_max` bytes (`SIZE_MAX`)."""
         found: list[Held] = []
         count = ROWS_MAX if count is None else count
+        size_max = SIZE_MAX if size_max is None else size_max
         seconds, position, size = self.engine.now() // 1000, None, 0
-        while count > 0 and size < SIZE_MAX:
+        while count > 0 and size < size_max:
             limit = min(PAGE, count)
             rows = await self.engine.storage.listing(name, older_than=position, limit=limit)
             for _, row in rows:
@@ -99,54 +112,47 @@ class Shelves:
 
     async def spaces_of(self, account: str) -> Collection[str]:
         """The spaces that an account has provided for."""
-        rows = await self.engine.storage.listing(subscriptions_of(account), limit=OWN_MAX)
-        states = [read_head(self.engine.machines, row)[0].state for _, row in rows]
-        return [each.space for each in states if isinstance(each, Subscribed)]
+        return [each.space async for each in subscriptions(self.engine, account, OWN_MAX)]
 
 
-def ranked(held: Iterable[Held], own: Collection[str]) -> list[Held]:
+def ranked(kept: Iterable[Kept], own: Collection[str]) -> list[Kept]:
     """In the order in which they count: what the account's own spaces say of themselves, what
     others say of themselves, and what is said of somebody else; in turns, and small ones first."""
     spaces, turns = frozenset(own), Counter[str]()
-    ranks: dict[Held, tuple[bool, bool, int, int]] = {}
-    for each in sorted(held, key=lambda each: (-each.at, each.ucan)):
-        turns[each.space] += 1
-        ranks[each] = (
-            not says_of_itself(each),
-            each.space not in spaces,
-            turns[each.space],
-            len(each.archive),
-        )
-    return sorted(ranks, key=lambda each: (*ranks[each], each.ucan))
+    ranks: list[tuple[tuple[bool, bool, int, int, Link], Kept]] = []
+    for each in sorted(kept, key=lambda each: (-each.held.at, each.held.ucan)):
+        held = each.held
+        turns[held.space] += 1
+        turn, size = turns[held.space], len(held.archive)
+        ranks.append(((not each.of_itself, held.space not in spaces, turn, size, held.ucan), each))
+    return [each for _, each in sorted(ranks, key=lambda ranked: ranked[0])]
 
 
-def says_of_itself(held: Held) -> bool:
-    """Whether a delegation is over the very space whose agent left it here: about another space
-    anybody can say anything."""
+def says_of_itself(held: Held, bundle: Bundle) -> bool:
     try:
-        delegation = Bundle(car.decode(held.archive).blocks).view(held.ucan)
+        delegation = bundle.view(held.ucan)
     except InvalidDelegation:
         return False
     return all(each.resource == held.space for each in delegation.capabilities)
 
 
-def whole(held: Held) -> Parcel:
+def as_left(kept: Kept) -> Parcel:
     """As it was left."""
-    return Parcel(held, {}, len(held.archive))
+    return Parcel(kept.held, {}, len(kept.held.archive))
 
 
-def proving(held: Held) -> Parcel:
+def proving(kept: Kept) -> Parcel:
     """With its proofs, those that stand nearest first: what is cut off proves nothing."""
-    return Parcel(held, found := nearest(held).blocks, sum(map(len, found.values())))
+    return Parcel(kept.held, found := nearest(kept).blocks, sum(map(len, found.values())))
 
 
-def hearsay(held: Iterable[Held]) -> Iterator[Parcel]:
+def hearsay(kept: Iterable[Kept]) -> Iterator[Parcel]:
     """What is said of others, as it was left: if its proofs are few, and do not stand deep. Clients
     send all that could help, and would send these along with what does."""
-    for each in held:
+    for each in kept:
         found = nearest(each)
         if found.all:
-            yield Parcel(each, found.blocks, len(each.archive))
+            yield Parcel(each.held, found.blocks, len(each.held.archive))
 
 
 class Nearest(NamedTuple):
@@ -156,9 +162,9 @@ class Nearest(NamedTuple):
     all: bool
 
 
-def nearest(held: Held) -> Nearest:
-    archive = car.decode(held.archive).blocks
-    bundle, found, level = Bundle(archive), dict[Link, bytes](), [held.ucan]
+def nearest(kept: Kept) -> Nearest:
+    bundle, archive = kept.bundle, kept.bundle.blocks
+    found, level = dict[Link, bytes](), [kept.held.ucan]
     for _ in range(DEPTH_MAX):
         here = level[: BLOCKS_MAX - len(found)]
         found |= {link: archive[link] for link in here}
@@ -181,6 +187,8 @@ def fitting(parcels: Iterable[Parcel], room: Room) -> Iterator[Parcel]:
     """Those for which there is room; what is too large leaves it to the next."""
     count, size, blocks = room.count, room.size, room.blocks
     for each in parcels:
-        if count > 0 and each.size <= size and len(each.blocks) <= blocks:
+        if count == 0:
+            return
+        if each.size <= size and len(each.blocks) <= blocks:
             count, size, blocks = count - 1, size - each.size, blocks - len(each.blocks)
             yield each

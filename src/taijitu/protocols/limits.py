@@ -10,6 +10,7 @@ from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
 from taijitu.ipld.cid import InvalidLink, Link, link_to
 from taijitu.kernel import receipt as kernel
+from taijitu.kernel.effect import Path
 from taijitu.kernel.machine import State
 from taijitu.kernel.record import Record
 from taijitu.machines.limit import NOT_FOUND, Add, Limit, Limited, Remove, limit_at
@@ -83,7 +84,7 @@ class Limits:
         if not self.any:
             return False
         for subject in subjects:
-            state = await self.engine.peek(limit_at(segment(subject)))
+            state = await self.engine.peek(subject_at(subject))
             if any(limit.rate <= 0 for limit in limits_in(state)):
                 return True
         return False
@@ -100,20 +101,19 @@ class Limits:
             email = principal.to_email(account)
         except InvalidDid:
             return False
-        # A domain is the same in capitals, and most mail boxes are.
-        subjects = (email.rpartition("@")[2], email)
-        return await self.blocked(*subjects, *(each.lower() for each in subjects))
+        return await self.blocked(email.rpartition("@")[2], email)
 
-    async def block(self, subject: str) -> None:
+    async def block(self, subject: str) -> Error | None:
         """Shut a subject out, as the operator. Once more changes nothing."""
         self.any = True
         name = link_to(f"{OPERATOR} {subject}".encode())
         message = Add(self.engine.now(), name, subject, 0.0)
-        await self.engine.transact(limit_at(segment(subject)), message)
+        done = await self.engine.transact(subject_at(subject), message)
+        return refusal(done.reply)
 
     async def unblock(self, subject: str) -> bool:
         """Take back all that shuts a subject out, whoever did it. Whether there was anything."""
-        path = limit_at(segment(subject))
+        path = subject_at(subject)
         state = (await self.engine.read(path)).state
         shut = [each for each in limits_in(state) if each.rate <= 0]
         for each in shut:
@@ -158,7 +158,7 @@ class RateLimits:
             return refusal(reply) or Ok({"id": named(invocation.link, subject)})
 
         message = Add(self.engine.now(), invocation.link, subject, rate)
-        path = limit_at(segment(subject))
+        path = subject_at(subject)
         return await self.durable.carry_out(invocation, path, message, answer)
 
     async def list(self, invocation: Invocation[RateLimitList]) -> Outcome:
@@ -166,7 +166,7 @@ class RateLimits:
         subject = invocation.nb.subject
         if (refused := self.unwanted(invocation.resource, subject)) is not None:
             return refused
-        state = (await self.engine.read(limit_at(segment(subject)))).state
+        state = (await self.engine.read(subject_at(subject))).state
         limits = limits_in(state)
         shown = [{"id": named(each.id, subject), "rate": spelled(each.rate)} for each in limits]
         return Ok({"limits": shown})
@@ -187,7 +187,7 @@ class RateLimits:
             return refusal(reply) or Ok({})
 
         message = Remove(self.engine.now(), limit)
-        path = limit_at(segment(subject))
+        path = subject_at(subject)
         return await self.durable.carry_out(invocation, path, message, answer)
 
     def unwanted(self, resource: str, subject: str) -> Error | None:
@@ -196,6 +196,12 @@ class RateLimits:
         if not 0 < len(subject) <= SUBJECT_LENGTH_MAX:
             return Error("Error", f"a subject has 1 to {SUBJECT_LENGTH_MAX} characters")
         return None
+
+
+def subject_at(subject: str) -> Path:
+    """The cell of a subject. A domain is the same in capitals, and most mail boxes are; spaces are
+    not."""
+    return limit_at(segment(subject if subject.startswith("did:") else subject.lower()))
 
 
 def limits_in(state: State | None) -> Sequence[Limit]:

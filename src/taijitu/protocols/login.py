@@ -87,6 +87,13 @@ class Logins:
         done = await self.engine.transact(login_at(request), message)
         return refusal(done.reply)
 
+    async def asked(self, request: Link) -> Asked | None:
+        """The login that an invocation asked for, if it waits to be confirmed."""
+        state = (await self.engine.read(login_at(request))).state
+        if isinstance(state, Asked) and self.engine.now() < state.expires:
+            return state
+        return None
+
     async def waiting(self, account: str | None = None) -> Sequence[Asked]:
         """The logins that wait to be confirmed, the newest first; those of one account, or all."""
         await self.engine.settled()

@@ -5,26 +5,23 @@ provided for, and by which name of ours.
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
 from taijitu.kernel import receipt as kernel
 from taijitu.kernel.machine import State
 from taijitu.kernel.record import Record
-from taijitu.machines.subscription import Subscribe, Subscribed, list_of, subscription_at
+from taijitu.machines.subscription import Subscribe, Subscribed, subscription_at
 from taijitu.protocols.capabilities import PROVIDER_ADD, ProviderAdd
 from taijitu.protocols.durable import Durable
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
 from taijitu.protocols.limits import refusal
 from taijitu.protocols.plan import Accounts
 from taijitu.protocols.spaces import Spaces
-from taijitu.ucan import principal
+from taijitu.protocols.subscribed import is_space, subscription, subscriptions
 from taijitu.ucan.capability import Ability, equal_field, equal_with
 from taijitu.ucan.schema import NONE, Fields, account_did, provider_did, space_did, text
 
 SUBSCRIPTIONS_MAX: Final = 2_000
 """Subscriptions that one answer names, the newest first."""
-
-PAGE: Final = 500
 
 
 class Consumer(Record):
@@ -37,14 +34,6 @@ class Customer(Record):
 
 class SubscriptionName(Record):
     subscription: str
-
-
-def is_space(did: str) -> bool:
-    """Whether it is the DID of a real space: it will name cells."""
-    try:
-        return did.startswith("did:key:") and bool(principal.from_did(did))
-    except principal.InvalidDid:
-        return False
 
 
 _CONSUMER: Final = Fields(Consumer, {"consumer": space_did})
@@ -126,14 +115,15 @@ class Subscriptions:
         space = invocation.nb.consumer
         if not is_space(space):
             return Ok(False)
-        return Ok(await self.find(space) is not None or await self.spaces.find(space) is not None)
+        found = await subscription(self.engine, space) or await self.spaces.find(space)
+        return Ok(found is not None)
 
     async def get_consumer(self, invocation: Invocation[Consumer]) -> Outcome:
         """Who has a space provided for, and how full it is."""
         if (refused := self.unknown(invocation.resource)) is not None:
             return refused
         space = invocation.nb.consumer
-        found = await self.find(space)
+        found = await subscription(self.engine, space)
         room = None if found is None else await self.spaces.find(space)
         if found is None or room is None:
             return Error("ConsumerNotFound", f"{space} not found", {"did": space})
@@ -162,7 +152,7 @@ class Subscriptions:
         if (refused := self.unknown(invocation.resource)) is not None:
             return refused
         name = invocation.nb.subscription
-        found = await self.find(space_in(name))
+        found = await subscription(self.engine, space_in(name))
         if found is None or name_of(found) != name:
             return Error("SubscriptionNotFound", f"{name:.1000} not found")
         return Ok({"customer": found.customer, "consumer": found.space})
@@ -179,27 +169,9 @@ class Subscriptions:
         ]
         return Ok({"results": results})
 
-    async def find(self, space: str) -> Subscribed | None:
-        if not is_space(space):
-            return None
-        state = (await self.engine.read(subscription_at(space))).state
-        return state if isinstance(state, Subscribed) else None
-
-    async def of(self, account: str) -> AsyncIterator[Subscribed]:
+    def of(self, account: str) -> AsyncIterator[Subscribed]:
         """The subscriptions of an account, as many as an answer names."""
-        await self.engine.settled()
-        position, left = None, SUBSCRIPTIONS_MAX
-        while left > 0:
-            rows = await self.engine.storage.listing(
-                list_of(account), older_than=position, limit=min(PAGE, left)
-            )
-            for _, row in rows:
-                state = read_head(self.engine.machines, row)[0].state
-                if isinstance(state, Subscribed):
-                    yield state
-            if not rows:
-                return
-            position, left = rows[-1][0], left - len(rows)
+        return subscriptions(self.engine, account, SUBSCRIPTIONS_MAX)
 
     def unknown(self, provider: str) -> Error | None:
         if provider in self.offers:

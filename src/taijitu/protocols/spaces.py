@@ -59,12 +59,14 @@ class Spaces:
     async def unblock(self, space: str) -> Space | None:
         """Let a space in again, with the room that it had; `None` if that was none."""
         await self.engine.transact(ledger_at(space), Unblock(self.engine.now(), space))
+        await self.limits.unblock(space)
         return await self.find(space)
 
     async def find(self, space: str) -> Space | None:
         """What is known of a space, or `None` if nobody has provisioned or blocked it."""
         state = (await self.engine.read(ledger_at(space))).state
-        return described(space, state) if isinstance(state, Provisioned | Blocked) else None
+        known = isinstance(state, Provisioned | Blocked)
+        return await self._described(space, state) if known else None
 
     async def all(self) -> Sequence[Space]:
         """Every space that was provisioned or blocked, ordered by DID."""
@@ -76,7 +78,7 @@ class Spaces:
         while rows := await self.engine.storage.scan("ledger/", after=after, limit=PAGE):
             heads = [read_head(self.engine.machines, row)[0] for row in rows]
             yield [
-                described(head.path[1], head.state)
+                await self._described(head.path[1], head.state)
                 for head in heads
                 if isinstance(head.state, Provisioned | Blocked)
             ]
@@ -105,8 +107,8 @@ class Spaces:
         await self.engine.transact(ledger_at(space), message)
         return None
 
-
-def described(space: str, state: Provisioned | Blocked) -> Space:
-    blocked = isinstance(state, Blocked)
-    capacity = state.capacity or 0
-    return Space(space, capacity, state.reserved, state.used, state.entries, blocked)
+    async def _described(self, space: str, state: Provisioned | Blocked) -> Space:
+        """A limit is the other way to block a space."""
+        blocked = isinstance(state, Blocked) or await self.limits.blocked(space)
+        capacity = state.capacity or 0
+        return Space(space, capacity, state.reserved, state.used, state.entries, blocked)

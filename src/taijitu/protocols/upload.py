@@ -22,12 +22,9 @@ from taijitu.protocols.capabilities import (
     UploadShardList,
 )
 from taijitu.protocols.durable import Durable
-from taijitu.protocols.entries import iso, page
+from taijitu.protocols.entries import LINK_BYTES_MAX, iso, page
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
 from taijitu.protocols.spaces import Spaces
-
-LINK_BYTES_MAX: Final = 128
-"""Bytes of a root or a shard: a link may carry its block inside, but no large one."""
 
 SHARD_LIST_SIZE_MAX: Final = 1_000
 """How many shards a page holds at most, and if nothing is said."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Any, Final
 
-from taijitu.engine.cell import path_from
+from taijitu.engine.cell import path_text
 from taijitu.engine.chain import transitions
 from taijitu.engine.engine import Engine
 from taijitu.ipld.cid import Link
@@ -23,13 +23,13 @@ from taijitu.kernel.failures import Bug
 from taijitu.kernel.machine import State
 from taijitu.kernel.record import Record
 from taijitu.machines.ledger import Blocked, Provisioned, ledger_at
-from taijitu.machines.subscription import Subscribed, list_of, subscription_at
-from taijitu.protocols.capabilities import USAGE_REPORT, UsageReport
-from taijitu.protocols.entries import iso
+from taijitu.protocols.capabilities import PERIOD, USAGE_REPORT, UsageReport
+from taijitu.protocols.entries import TIME_MAX, iso
 from taijitu.protocols.execution import Error, Invocation, Ok, Outcome, Provider
-from taijitu.ucan import principal, schema
+from taijitu.protocols.subscribed import subscription, subscriptions
+from taijitu.ucan import schema
 from taijitu.ucan.capability import Ability, Claim, equal, equal_with
-from taijitu.ucan.schema import Fields, account_did, fields, natural, optional, space_did
+from taijitu.ucan.schema import Fields, account_did, optional, space_did
 
 EVENTS_MAX: Final = 5_000
 """Events of one answer."""
@@ -46,8 +46,8 @@ SPACES_MAX: Final = 500
 SECOND: Final = 1000
 """Milliseconds."""
 
-SECONDS_MAX: Final = 253_402_300_799
-"""The last second that a date can name: what is later is taken for it."""
+SECONDS_MAX: Final = TIME_MAX // SECOND
+"""What is later is taken for it."""
 
 
 class Period(Record):
@@ -108,9 +108,6 @@ class AccountUsageGet(Record):
     period: dict[str, int] | None
 
 
-_PERIOD: Final = fields(**{"from": natural, "to": natural})
-
-
 def fewer_spaces(claim: Claim, delegated: Claim) -> str | None:
     """The same account and period, and no space more."""
     violation = equal_with(claim, delegated)
@@ -130,7 +127,7 @@ ACCOUNT_USAGE_GET: Final = Ability(
     account_did,
     Fields(
         AccountUsageGet,
-        {"spaces": optional(schema.list_of(space_did)), "period": optional(_PERIOD)},
+        {"spaces": optional(schema.list_of(space_did)), "period": optional(PERIOD)},
     ),
     fewer_spaces,
 )
@@ -162,11 +159,15 @@ class Reports:
         """What the spaces of an account held, or some of them; since the beginning of last month
         if no period is given."""
         account, nb = invocation.resource, invocation.nb
-        wanted = await self.spaces_of(account) if nb.spaces is None else set(nb.spaces)
+        if nb.spaces is None:
+            found = subscriptions(self.engine, account, SPACES_MAX + 1)
+            wanted = {each.space async for each in found}
+        else:
+            wanted = set(nb.spaces)
         if len(wanted) > SPACES_MAX:
             return Error("Error", f"these are more than {SPACES_MAX} spaces: ask for some of them")
         for space in sorted(wanted):
-            subscribed = await self.subscription(space)
+            subscribed = await subscription(self.engine, space)
             if subscribed is None or subscribed.customer != account:
                 why = f"No subscription found for account {account} in space {space}"
                 return Error("NoSubscription", why)
@@ -188,7 +189,7 @@ class Reports:
         if not is_provided((await self.engine.read(ledger_at(space))).state):
             return None
         found = await usage(self.engine, space, period, budget)
-        subscribed = await self.subscription(space)
+        subscribed = await subscription(self.engine, space)
         return {
             "provider": subscribed.provider if subscribed else self.service,
             "space": space,
@@ -199,27 +200,6 @@ class Reports:
                 for each in found.events
             ],
         }
-
-    async def subscription(self, space: str) -> Subscribed | None:
-        """Who has a space provided for. It may be no DID of a space at all."""
-        if not is_space(space):
-            return None
-        state = (await self.engine.read(subscription_at(space))).state
-        return state if isinstance(state, Subscribed) else None
-
-    async def spaces_of(self, account: str) -> set[str]:
-        """The spaces that an account has provided for: at most one more than are told of."""
-        await self.engine.settled()
-        rows = await self.engine.storage.listing(list_of(account), limit=SPACES_MAX + 1)
-        return {path_from(row.path)[1] for _, row in rows}
-
-
-def is_space(did: str) -> bool:
-    """Whether it names a space, and so a cell."""
-    try:
-        return principal.is_key(did) and bool(principal.from_did(did))
-    except principal.InvalidDid:
-        return False
 
 
 async def usage(engine: Engine, space: str, period: Period, budget: Budget) -> Usage:
@@ -256,8 +236,8 @@ async def steps(engine: Engine, space: str) -> AsyncGenerator[Step]:
     """How what a space held came about, the newest first. The times of transitions that were made
     at once may be out of order by a little: none is taken to be later than the one after it."""
     at, looked = inf, 0
-    chain = transitions(engine.storage, engine.machines, ledger_at(space))
-    async with aclosing(chain):
+    head = await engine.storage.head(path_text(ledger_at(space)))
+    async with aclosing(transitions(engine.storage, engine.machines, head)) as chain:
         async for cid, made in chain:
             at = min(at, made.at)
             yield Step(made.cause or cid, at, held(made.state))

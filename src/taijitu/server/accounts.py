@@ -58,7 +58,8 @@ class AccountVerbs:
     async def found(self, login: str, request: Link | None) -> list[Asked]:
         """The logins that wait and are meant."""
         if request is not None:
-            return [each for each in await self.logins.waiting() if each.request == request]
+            asked = await self.logins.asked(request)
+            return [] if asked is None else [asked]
         return list(await self.logins.waiting(account_of(login)))
 
     async def all_accounts(self) -> list[dict[str, Any]]:
@@ -86,7 +87,9 @@ class AccountVerbs:
 
     async def block(self, subject: str) -> dict[str, Any]:
         """Let nobody with an e-mail address, or with any of a domain, log in any more."""
-        await self.limits.block(found := address_or_domain(subject))
+        refused = await self.limits.block(found := address_or_domain(subject))
+        if refused is not None:
+            raise BadRequest(refused.message)
         return {"subject": found}
 
     async def unblock(self, subject: str) -> dict[str, Any]:

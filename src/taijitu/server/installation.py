@@ -64,7 +64,7 @@ class Installation:
         self.past_keys = identity.past_keys(config.data, signer)
         self.bucket = bucket
         smtp_url = config.smtp_url and config.smtp_url.reveal()
-        self.post = post(signer, config.public_url, smtp_url, testing=config.testing)
+        self.post = post(signer, config.public_url, smtp_url, self._now, testing=config.testing)
         deliver = self.post.deliver
         acting = actors(
             *(bucket, self._read, self._now, tell, storage), deliver=deliver, note=self._note

@@ -27,7 +27,6 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from taijitu.engine.clock import wall_ms
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.receipt import DONE, Receipt, failure
 from taijitu.kernel.record import Record
@@ -72,15 +71,15 @@ Send = Callable[[Letter], Awaitable[None]]
 
 class Post:
     """Writes the letters, and has them sent. `outbox` gets a copy of each, where there is one;
-    `now` is in ms since 1970."""
+    `now` is the clock that logins go by, in ms since 1970."""
 
     def __init__(
         self,
         signer: Signer,
         public_url: str,
         send: Send,
+        now: Callable[[], int],
         outbox: "Outbox | None" = None,
-        now: Callable[[], int] = wall_ms,
     ) -> None:
         self.signer = signer
         self.public_url = public_url
@@ -91,6 +90,7 @@ class Post:
     async def deliver(self, mail: Mail) -> Receipt:
         """Carries out `login/mail`. Raises `Fault`."""
         if mail.expires <= self.now():
+            log.warning("a letter would come too late", account=mail.account, agent=mail.agent)
             return failure("TooLate", "the login can not be confirmed any more")
         letter = self.written(mail)
         if self.outbox is not None:
@@ -223,11 +223,18 @@ class Smtp:
         return message
 
 
-def post(signer: Signer, public_url: str, smtp_url: str | None, *, testing: bool) -> Post:
+def post(
+    signer: Signer,
+    public_url: str,
+    smtp_url: str | None,
+    now: Callable[[], int],
+    *,
+    testing: bool,
+) -> Post:
     """The post of an installation."""
     host = urlsplit(public_url).netloc
     send = logged if smtp_url is None else Smtp(smtp_url, host).send
-    return Post(signer, public_url, send, Outbox() if testing else None)
+    return Post(signer, public_url, send, now, Outbox() if testing else None)
 
 
 def said(why: SMTPResponseException) -> str:

@@ -20,6 +20,7 @@ from taijitu.protocols.promises import Promises
 from taijitu.protocols.provider import Subscriptions
 from taijitu.protocols.revocation import Revocations
 from taijitu.protocols.settled import Settling
+from taijitu.protocols.space import SpaceInfo
 from taijitu.protocols.store import Store
 from taijitu.protocols.upload import Uploads
 from taijitu.testing.clock import VirtualClock
@@ -81,6 +82,7 @@ class Accounting(Serving):
             Store(self.durable, self.spaces, ROOM),
             Blobs(self.durable, self.spaces, Settling(Promises(service), str), ROOM),
             Uploads(self.durable, self.spaces),
+            SpaceInfo(self.spaces, service.did),
         )
         self.service = replace(self.service, revokers=self.revocations.revokers)
 

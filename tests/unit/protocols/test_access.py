@@ -7,7 +7,7 @@ them, and use what they claimed."""
 import pytest
 
 from taijitu.ipld.cid import link_to
-from taijitu.protocols import access
+from taijitu.protocols import access, held
 from taijitu.ucan.issue import absent, delegate
 from unit.protocols.accounting import (
     ROOM,
@@ -137,6 +137,20 @@ async def test_an_invocation_leaves_only_so_many(serving: Accounting) -> None:
     ]
     assert "at most 64" in (await serving.delegate(space, *many))["error"]["message"]
     assert await serving.delegate(space, *many[1:]) == {"ok": {}}
+
+
+async def test_large_ones_are_counted_as_small_ones_are(
+    serving: Accounting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "FROM_SPACE_MAX", 3)
+    monkeypatch.setattr(held, "SIZE_MAX", 1_000)
+    monkeypatch.setattr(held, "PAGE", 1)
+    facts = [{"x": "x" * 2_000}]
+    for number in range(3):
+        one = grant(space, bob, cap("*"), nonce=f"{number}", facts=facts)
+        assert "ok" in await serving.delegate(space, one)
+    error = (await serving.delegate(space, grant(space, bob, cap("*"), nonce="4")))["error"]
+    assert error["name"] == "TooManyDelegations"
 
 
 async def test_a_space_leaves_somebody_only_so_many(

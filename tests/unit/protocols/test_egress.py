@@ -6,7 +6,8 @@ import pytest
 
 from taijitu.ipld.cid import IDENTITY, RAW, link_to, link_with
 from taijitu.machines.egress import BYTES_MAX, Serve, Served, Unserved, egress_at, update
-from taijitu.protocols.egress import SERVED_MAX, Egress
+from taijitu.protocols.egress import Egress
+from taijitu.protocols.entries import TIME_MAX
 from unit.protocols.serving import Serving
 from unit.ucan.people import alice, ask, bob, cap, carol, grant, raw_link, space
 
@@ -90,7 +91,7 @@ async def test_a_space_that_nobody_provides_for_is_not_found(serving: Serving) -
         ("bytes", -1, "Unauthorized"),
         ("servedAt", -1, "Unauthorized"),
         ("resource", "text", "Unauthorized"),
-        ("servedAt", SERVED_MAX + 1, "Error"),
+        ("servedAt", TIME_MAX + 1, "Error"),
         ("resource", link_with(bytes([IDENTITY, 127]) + bytes(127), RAW), "Error"),
     ],
 )
@@ -100,4 +101,4 @@ async def test_what_cannot_have_happened_is_refused(
     refused = await serving.error(RECORD, **{**SERVED, field: value})
     assert refused["name"] == name
     assert await total(serving) == Unserved()
-    await serving.ok(RECORD, **{**SERVED, "servedAt": SERVED_MAX})
+    await serving.ok(RECORD, **{**SERVED, "servedAt": TIME_MAX})

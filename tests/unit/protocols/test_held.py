@@ -9,7 +9,7 @@ import pytest
 
 from taijitu.machines.delegation import Held
 from taijitu.protocols import access, held
-from taijitu.protocols.held import Room, fitting, proving, ranked, whole
+from taijitu.protocols.held import Kept, Room, as_left, fitting, proving, ranked
 from taijitu.ucan import authorize
 from taijitu.ucan import session as sessions
 from taijitu.ucan.bundle import PROOF_DEPTH_MAX
@@ -182,7 +182,7 @@ async def test_claims_are_answered_within_limits(
     assert len({each.ucan.issuer for each in found}) == 7, "each space has its turn"
 
 
-def kept(owner: Signer, number: int, *, size: int = 0, about: str | None = None) -> Held:
+def kept(owner: Signer, number: int, *, size: int = 0, about: str | None = None) -> Kept:
     """Something that a space left for the account at a time."""
     one = delegate(
         owner,
@@ -192,7 +192,8 @@ def kept(owner: Signer, number: int, *, size: int = 0, about: str | None = None)
         facts=[{"x": "x" * size}],
         nonce=str(number),
     )
-    return Held(account, owner.did, one.link, sessions.packed(one), None, car_link, number)
+    packed = sessions.packed(one)
+    return Kept(Held(account, owner.did, one.link, packed, None, car_link, number))
 
 
 def test_the_order_is_own_spaces_then_others_then_hearsay_and_in_turns() -> None:
@@ -210,11 +211,10 @@ def test_the_order_is_own_spaces_then_others_then_hearsay_and_in_turns() -> None
 
 
 def test_what_is_too_large_leaves_its_room_to_the_next() -> None:
-    large, small, other = (
-        whole(kept(bob, number, size=size)) for number, size in enumerate((500, 0, 0))
-    )
+    found = [kept(bob, number, size=size) for number, size in enumerate((500, 0, 0))]
+    large, small, other = map(as_left, found)
     room = Room(2, small.size + other.size + 10, 0)
     assert list(fitting([large, small, other], room)) == [small, other]
     assert list(fitting([small, other], Room(1, 10_000, 0))) == [small]
-    proven = [proving(each.held) for each in (large, small)]
+    proven = [proving(each) for each in found[:2]]
     assert list(fitting(proven, Room(2, 10_000, 1))) == proven[:1]

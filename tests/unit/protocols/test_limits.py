@@ -206,6 +206,40 @@ async def test_while_nobody_is_limited_asking_costs_nothing(
     assert not await serving.limits.blocked(space.did, "example.com")
 
 
+async def test_a_subject_is_the_same_in_capitals(serving: Accounting) -> None:
+    limit = await shut_out(serving, "Example.COM")
+    assert [each["id"] for each in await listed(serving, "example.com")] == [
+        limit.replace("Example.COM", "example.com")
+    ]
+    assert not (await serving.authorize())[1].is_ok
+    assert await serving.limits.unblock("EXAMPLE.com")
+    assert (await serving.authorize())[1].is_ok
+
+
+async def test_the_operator_is_told_that_a_subject_has_too_many(
+    serving: Accounting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit, "LIMITS_MAX", 1)
+    await shut_out(serving, "example.com", 5)
+    refused = await serving.limits.block("example.com")
+    assert refused is not None
+    assert refused.name == "TooManyRateLimits"
+
+
+async def test_a_space_that_was_shut_out_is_shown_so_and_let_in_by_hand(
+    serving: Accounting,
+) -> None:
+    await shut_out(serving, space.did)
+    found = await serving.spaces.find(space.did)
+    assert found is not None
+    assert found.blocked
+    assert [each.blocked for each in await serving.spaces.all()] == [True]
+    found = await serving.spaces.unblock(space.did)
+    assert found is not None
+    assert not found.blocked
+    assert await serving.spaces.admit(space.did) is None
+
+
 @pytest.mark.parametrize("subject", ["example.com", "alice@example.com"])
 async def test_the_operator_does_it_by_hand_and_takes_back_what_others_did(
     serving: Accounting, subject: str

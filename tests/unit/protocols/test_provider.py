@@ -11,7 +11,7 @@ import pytest
 from taijitu.ipld.cid import CAR, link_to
 from taijitu.machines.ledger import Provisioned, ledger_at
 from taijitu.machines.subscription import Subscribed, subscription_at
-from taijitu.protocols import provider
+from taijitu.protocols import provider, subscribed
 from taijitu.ucan.signer import Signer
 from unit.protocols.accounting import ROOM, SMALL, SMALL_ROOM, Account, Accounting
 from unit.ucan.people import account, alice, bob, carol, mallory, service, space
@@ -205,10 +205,17 @@ async def test_a_long_list_ends_with_what_one_answer_holds(
 ) -> None:
     for owner in (space, bob, carol):
         await add(serving, hers, owner.did)
-    monkeypatch.setattr(provider, "PAGE", 1)
+    monkeypatch.setattr(subscribed, "PAGE", 1)
     monkeypatch.setattr(provider, "SUBSCRIPTIONS_MAX", 2)
     listed = (await serving.act(hers, "subscription/list"))["ok"]["results"]
     assert [each["consumers"] for each in listed] == [[carol.did], [bob.did]]
+
+
+async def test_a_space_tells_by_which_name_it_is_provided_for(
+    serving: Accounting, hers: Account
+) -> None:
+    await add(serving, hers, by=SMALL)
+    assert (await serving.ok("space/info"))["providers"] == [SMALL]
 
 
 async def test_the_service_is_told_who_has_a_space_provided_for(

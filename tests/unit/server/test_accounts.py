@@ -11,6 +11,7 @@ import pytest
 from taijitu.engine.clock import wall_ms
 from taijitu.ipld.cid import Link, link_to
 from taijitu.machines.login import Ask, Confirmed, login_at
+from taijitu.protocols import login
 from taijitu.server import config as configuration
 from taijitu.server.admin import Admin
 from taijitu.server.installation import opened
@@ -74,6 +75,16 @@ async def test_a_login_is_confirmed_by_its_request(admin: Admin) -> None:
     assert not await is_confirmed(admin, two)
     again = await admin.ask("confirm", {"login": str(one)})
     assert again == {"confirmed": {"request": str(one)}}
+
+
+async def test_a_request_is_found_however_many_wait(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "LOGINS_SHOWN_MAX", 1)
+    request = await asks(admin)
+    await asks(admin, bob.did)
+    answer = await admin.ask("confirm", {"login": str(request)})
+    assert answer["confirmed"]["agent"] == alice.did
 
 
 async def test_of_several_none_is_confirmed_by_the_address(admin: Admin) -> None:

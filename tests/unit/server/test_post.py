@@ -332,8 +332,7 @@ def test_letters_are_from_our_host_if_nothing_is_said(name: str, host: str) -> N
 async def test_a_line_in_the_log_has_the_command(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    silent = post(service, URL, None, testing=False)
-    silent.now = lambda: NOW
+    silent = post(service, URL, None, lambda: NOW, testing=False)
     assert await silent.deliver(mail()) == DONE
     said = "".join(capsys.readouterr()) + caplog.text
     assert f"taijitu account confirm {car_link}" in said
@@ -348,8 +347,7 @@ async def test_a_line_in_the_log_has_the_command(
 
 
 async def test_an_outbox_has_each_letter_by_its_number() -> None:
-    testing = post(service, URL, None, testing=True)
-    testing.now = lambda: NOW
+    testing = post(service, URL, None, lambda: NOW, testing=True)
     assert testing.outbox is not None
     assert await testing.outbox.letter(0, 0) is None
     for email in ("alice@example.com", "bob@example.com"):

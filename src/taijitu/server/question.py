@@ -1,12 +1,11 @@
 """What a request asks, in its path and its query: texts, links, numbers, values in DAG-JSON."""
 
-import json
-from base64 import b64decode
-from binascii import Error as BadBase64
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import parse_qs
 
+from taijitu.ipld import dagjson
 from taijitu.ipld.cid import InvalidLink, Link
+from taijitu.ipld.dagcbor import DecodeError
 
 FIELDS_MAX: Final = 200
 """Fields of one query."""
@@ -65,26 +64,6 @@ class Question:
         if not self.all(name):
             return default
         try:
-            return json.loads(self.one(name), object_hook=plain)
-        except (ValueError, RecursionError) as why:
-            raise BadQuestion(f"`{name}` is not DAG-JSON: {why}") from None
-
-
-def plain(found: dict[str, Any]) -> Any:
-    """A map of DAG-JSON, which may stand for a link or for bytes. Raises `ValueError`."""
-    if len(found) != 1 or "/" not in found:
-        return found
-    match found["/"]:
-        case str(text):
-            return Link.parse(text)
-        case {"bytes": str(text)}:
-            return octets(text)
-        case value:
-            raise ValueError(f"{{'/': …}} is kept for links and bytes: {cast('object', value)!r}")
-
-
-def octets(text: str) -> bytes:
-    try:
-        return b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except BadBase64 as why:
-        raise ValueError(f"bytes that are not base64: {why}") from None
+            return dagjson.decode(self.one(name).encode("utf-8", "surrogateescape"))
+        except DecodeError as why:
+            raise BadQuestion(f"`{name}` is {why}") from None

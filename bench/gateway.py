@@ -1,30 +1,26 @@
 """The gateway: raw blocks, and one large file, beside `python -m http.server` with that file."""
 
-import http.client
 import os
 import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
 from bench import report, upload
-from bench.report import Row, Run
+from bench.reading import BLOCKS, MIB, SIZE, connected, fetched, figures, many
+from bench.report import Row
 from bench.service import TICKS, Service, free_port, running
 from taijitu.ipld import car, varint
 from taijitu.ipld.cid import RAW, Link
 from taijitu.unixfs.block import Block
 from taijitu.unixfs.file import CHUNK_SIZE, FilePacker
 
-MIB = 2**20
-SIZE = 1024 * MIB
-BLOCKS = 3_000
-READ = 256 * 1024
 INDEXED_SECONDS_MAX = 600
 
 
@@ -37,13 +33,14 @@ def gateway(scale: float) -> list[Row]:
         path = f"/ipfs/{root}"
         name = f"{size // MIB} MiB"
         before = service.memory_mib()
-        pid = service.process.pid
-        whole = [fetched(service.url, f"{path}?filename=a.bin", pid) for _ in range(3)]
-        archive = [fetched(service.url, f"{path}?format=car", pid) for _ in range(3)]
-        blocks = [many(service, leaves, int(BLOCKS * scale)) for _ in range(3)]
+        url, cpu = service.url, service.cpu_seconds
+        whole = [fetched(url, f"{path}?filename=a.bin", cpu) for _ in range(3)]
+        archive = [fetched(url, f"{path}?format=car", cpu) for _ in range(3)]
+        blocks = [many(url, some(leaves, int(BLOCKS * scale)), cpu) for _ in range(3)]
         grown = f"{service.memory_mib() - before:+.0f}MiB"
         with plain(folder) as (url, other):
-            beside = [fetched(url, "/source", other) for _ in range(3)]
+            cpu = partial(cpu_seconds, other)
+            beside = [fetched(url, "/source", cpu) for _ in range(3)]
     return [
         report.row(f"gateway, file of {name}", whole, **figures(whole), memory=grown),
         report.row(f"gateway, CAR of {name}", archive, **figures(archive)),
@@ -93,67 +90,9 @@ def wait_for(service: Service, link: Link) -> None:
     raise RuntimeError("the CAR was not looked through")
 
 
-def fetched(url: str, path: str, pid: int) -> Run:
-    """One file, to its end."""
-
-    def fetch() -> tuple[int, list[float]]:
-        connection = connected(url)
-        began = time.perf_counter()
-        connection.request("GET", path)
-        size = drained(connection.getresponse())
-        connection.close()
-        return size, [time.perf_counter() - began]
-
-    return measured(fetch, pid)
-
-
-def many(service: Service, leaves: list[Link], count: int) -> Run:
-    """Blocks by chance, one after the other, on one connection."""
-    wanted = random.choices(leaves, k=count)
-
-    def fetch() -> tuple[int, list[float]]:
-        connection, latencies = connected(service.url), list[float]()
-        for link in wanted:
-            began = time.perf_counter()
-            connection.request("GET", f"/ipfs/{link}?format=raw")
-            drained(connection.getresponse())
-            latencies.append(time.perf_counter() - began)
-        connection.close()
-        return count, latencies
-
-    return measured(fetch, service.process.pid)
-
-
-def measured(fetch: Callable[[], tuple[int, list[float]]], pid: int) -> Run:
-    cpu, own, began = cpu_seconds(pid), time.process_time(), time.perf_counter()
-    done, latencies = fetch()
-    seconds = time.perf_counter() - began
-    own = time.process_time() - own
-    return Run(done, seconds, cpu_seconds(pid) - cpu, latencies, own)
-
-
-def figures(runs: list[Run], size: int = 1) -> dict[str, str]:
-    best = max(runs, key=lambda run: run.rate)
-    done = best.done * size
-    return {
-        "rate": f"{done / best.seconds / 1e6:.0f}MB/s",
-        "cpu": f"{best.cpu_seconds * 1e9 / done:.2f}ms/MB",
-    }
-
-
-def connected(url: str) -> http.client.HTTPConnection:
-    parts = urlsplit(url)
-    return http.client.HTTPConnection(parts.hostname or "", parts.port)
-
-
-def drained(answer: http.client.HTTPResponse) -> int:
-    """Read it all. Raises if it was not answered well."""
-    if answer.status != 200:
-        raise RuntimeError(f"{answer.status}: {answer.read(200)!r}")
-    size = 0
-    while chunk := answer.read(READ):
-        size += len(chunk)
-    return size
+def some(leaves: list[Link], count: int) -> list[str]:
+    """The paths of blocks by chance."""
+    return [f"/ipfs/{link}?format=raw" for link in random.choices(leaves, k=count)]
 
 
 @contextmanager

@@ -60,7 +60,7 @@ test-full: $(DEV) $(NPM) $(CLIENTS) $(IPFS) $(UPSTREAM) ## run the tests that ta
 soak: $(DEV) ## run the tests that take hours: a thousand kills, millions of inputs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) -m soak $(TESTS)
 
-bench-peers: $(RUN) $(PEERS)/.installed $(PEERS_NPM) ## the same flow on DBOS, Procrastinate and Restate, beside ours
+bench-peers: $(RUN) $(PEERS)/.installed $(PEERS_NPM) ## the same flow on DBOS, Procrastinate and Restate, the same files from SeaweedFS
 	@$(PEERS)/bin/python -m bench.peers --beside $(BIN)/python $(BENCH)
 
 bench: $(DEV) ## measure (BENCH="flow put --quick" measures some of it)

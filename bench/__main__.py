@@ -3,6 +3,7 @@
 python -m bench [--quick] [--json FILE] [NAME ...]
 """
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,7 @@ BENCHMARKS = {
 
 
 def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped
     scale = 0.1 if "--quick" in arguments else 1.0
     path = Path(arguments[arguments.index("--json") + 1]) if "--json" in arguments else None
     names = [name for name in arguments if name in BENCHMARKS] or list(BENCHMARKS)

@@ -1,14 +1,14 @@
-"""`make bench-peers`: the flow on each peer, three runs each, the median and the worst.
+"""`make bench-peers`: the flow, or files, on each peer; three runs each, the median and the worst.
 
     python -m bench.peers [--quick] [--json FILE] [--beside PYTHON] [NAME ...]
 
-`--beside` names a Python that has taijitu: its own flow is measured too, and put first.
+`--beside` names a Python that has taijitu: what it does of the same is measured too, and put first.
 """
 
 import asyncio
 import json
 import os
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -22,9 +22,13 @@ import uvloop
 
 from bench import report
 from bench.peers.cpu import tree_seconds
+from bench.peers.process import process
 from bench.report import Row, Run
 
-PEERS = ("dbos", "procrastinate", "restate")
+FLOWS = ("dbos", "procrastinate", "restate")
+FILES = ("seaweedfs",)
+OURS = {"flow": FLOWS, "gateway": FILES}
+"""Our own benchmarks, and who does the same."""
 IN_FLIGHT = (1, 64)
 RUNS = 3
 WARM_UP = 100
@@ -68,15 +72,27 @@ async def flood(peer: ModuleType, flow: Flow, run: str, count: int, in_flight: i
     return Run(count, seconds, cpu - load, latencies, load, count - ends[FINISHED])
 
 
-def taijitu(python: str, quick: bool) -> list[Row]:
-    """Our own flow, as `make bench` measures it: the rows that have a peer."""
+def peer_rows(name: str, scale: float) -> list[Row]:
+    """Raises `ImportError` if the peer is not installed."""
+    if name in FILES:
+        return import_module(f"bench.peers.{name}_files").files(scale)
+    return uvloop.run(measured(import_module(f"bench.peers.{name}_flow"), scale))
+
+
+def our_rows(benchmark: str, python: str, quick: bool) -> list[Row]:
+    """Our own, as `make bench` measures it."""
     with tempfile.TemporaryDirectory(prefix="taijitu-peers-") as folder:
-        path = Path(folder) / "rows.json"
-        command = [python, "-m", "bench", "flow", "--json", path, *(["--quick"] * quick)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(f"our own flow failed:\n{done.stderr}")
+        path, log = Path(folder) / "rows.json", Path(folder) / "log"
+        command = [python, "-m", "bench", benchmark, "--json", path, *(["--quick"] * quick)]
+        with process(command, log, {}) as started:
+            if started.wait() != 0:
+                raise RuntimeError(f"our own {benchmark} failed:\n{log.read_text()}")
         rows = [Row(**row) for row in json.loads(path.read_text())["rows"]]
+    return as_flows(rows) if benchmark == "flow" else rows
+
+
+def as_flows(rows: list[Row]) -> list[Row]:
+    """Those of our flows that have a peer, named as the peers' are."""
     wanted = {f"{n} in flight" for n in IN_FLIGHT}
     rows = [row for row in rows if row.name.rpartition(", ")[2] in wanted]
     for row in rows:
@@ -89,19 +105,22 @@ def option(arguments: list[str], name: str) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped
     quick = "--quick" in arguments
-    names = [name for name in arguments if name in PEERS] or list(PEERS)
+    python = option(arguments, "--beside")
+    named = {name for peers in OURS.values() for name in peers if name in arguments}
     rows: list[Row] = []
-    if python := option(arguments, "--beside"):
-        sys.stderr.write("taijitu ...\n")
-        rows += taijitu(python, quick)
-    for name in names:
-        sys.stderr.write(f"{name} ...\n")
-        try:
-            peer = import_module(f"bench.peers.{name}_flow")
-            rows += uvloop.run(measured(peer, 0.1 if quick else 1.0))
-        except ImportError as missing:
-            print(f"{name} is left out: {missing}")
+    for benchmark, peers in OURS.items():
+        names = [name for name in peers if name in named or not named]
+        if names and python:
+            sys.stderr.write(f"taijitu, {benchmark} ...\n")
+            rows += our_rows(benchmark, python, quick)
+        for name in names:
+            sys.stderr.write(f"{name} ...\n")
+            try:
+                rows += peer_rows(name, 0.1 if quick else 1.0)
+            except ImportError as missing:
+                print(f"{name} is left out: {missing}")
     print(report.table(rows))
     if path := option(arguments, "--json"):
         report.save(rows, Path(path))

@@ -6,15 +6,11 @@ apart. The server's log is synced to disk as it comes.
 """
 
 import asyncio
-import os
 import platform
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,10 +20,11 @@ import hypercorn.asyncio
 import restate
 import uvloop
 
+from bench.peers.process import free_ports, process
+
 NAME = "Restate"
 LOAD_APART = True
 START_SECONDS_MAX = 60
-STOP_SECONDS_MAX = 30
 PACKAGES = Path(__file__).parent / "node_modules" / "@restatedev"
 MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -55,7 +52,7 @@ async def work() -> str:
 async def ready() -> AsyncIterator[Callable[[str], Awaitable[str]]]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="taijitu-peers-")))
-        service, ingress, admin, fabric = (free_port() for _ in range(4))
+        service, ingress, admin, fabric = free_ports(4)
         settings = {
             "RESTATE_INGRESS__BIND_PORT": f"{ingress}",
             "RESTATE_ADMIN__BIND_PORT": f"{admin}",
@@ -96,27 +93,6 @@ def program() -> Path:
     return found
 
 
-@contextmanager
-def process(
-    command: list[object], log: Path, settings: dict[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as file:
-        arguments = [str(each) for each in command]
-        environ = {**os.environ, **settings}
-        started = subprocess.Popen(
-            arguments, env=environ, stdout=file, stderr=file, start_new_session=True
-        )
-    try:
-        yield started
-    finally:
-        started.send_signal(signal.SIGTERM)
-        try:
-            started.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            started.kill()
-            started.wait()
-
-
 async def wait_for(session: aiohttp.ClientSession, url: str, folder: Path) -> None:
     deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
     while asyncio.get_running_loop().time() < deadline:
@@ -132,12 +108,6 @@ async def wait_for(session: aiohttp.ClientSession, url: str, folder: Path) -> No
 
 def last_words(folder: Path) -> str:
     return "\n".join(log.read_text()[-2000:] for log in folder.glob("*.log"))
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def serve(port: int) -> None:

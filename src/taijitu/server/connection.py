@@ -1,7 +1,8 @@
 """One connection: uvicorn's protocol, made impatient.
 
 Law: no peer keeps a connection busy for nothing. Request line and headers have to be complete in
-time and of bounded size; a body that nobody wants any more is taken only for a moment.
+time and of bounded size; a body that nobody wants any more is taken only for a moment; and answers
+have to be taken, also those that were given before we began to close.
 
 There is no timer per connection: a `Listener` walks over all of them once a second.
 """
@@ -17,6 +18,8 @@ from taijitu.server.limits import (
     HEAD_TIME_MAX,
     LINGER_TIME_MAX,
     RETRY_AFTER,
+    SENT_AT_ONCE,
+    SILENCE_MAX,
 )
 
 FULL: Final = (
@@ -45,6 +48,7 @@ class Parting:
         self.connection = connection
 
     def write(self, data: bytes) -> None:
+        self.connection.written += len(data)
         self.connection.transport.write(data)
 
     def is_closing(self) -> bool:
@@ -70,9 +74,18 @@ class Connection(HttpToolsProtocol):
     parting = False
     """Whether the connection ends with the body that is still coming in."""
 
+    written = 0
+    """Bytes of answers, all in all."""
+
+    taken = 0
+    """How many of them had gone out …"""
+
+    taken_at: float
+    """… when the peer last took all that there was, or `SENT_AT_ONCE` of it (loop time)."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        self.head_since = self.loop.time()
+        self.head_since = self.taken_at = self.loop.time()
         if len(self.connections) > CONNECTIONS_MAX:
             transport.write(FULL)
             transport.close()
@@ -130,8 +143,18 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
 
     def is_overdue(self, now: float) -> bool:
-        """Whether to end this connection, at `now` (loop time)."""
+        """Whether to end this connection, at `now` (loop time). Ask often."""
+        if self.takes_nothing(now):
+            return True
         if self.head_since is not None:
             return now - self.head_since > HEAD_TIME_MAX
         lingers = self.body_open and self.linger_since is not None
         return lingers and now - cast("float", self.linger_since) > LINGER_TIME_MAX
+
+    def takes_nothing(self, now: float) -> bool:
+        """Whether too little of what waits for the peer was taken, for too long."""
+        waiting = self.transport.get_write_buffer_size()
+        taken = self.written - waiting
+        if not waiting or taken - self.taken >= SENT_AT_ONCE:
+            self.taken, self.taken_at = taken, now
+        return now - self.taken_at > SILENCE_MAX

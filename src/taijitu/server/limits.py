@@ -44,10 +44,11 @@ GATEWAY_PAUSE: Final = 5
 """… and then one every so many milliseconds."""
 
 SILENCE_MAX: Final = 60.0
-"""Seconds that a peer in the middle of a transfer may neither give nor take a byte."""
+"""Seconds that a peer in the middle of a transfer may neither give nor take anything."""
 
 SENT_AT_ONCE: Final = 256 * 1024
-"""Bytes that a peer has to take within that time: he may be slow, and not silent."""
+"""Bytes that a peer has to take within that time, if so many wait for him: he may be slow, and not
+silent. What is larger is sent in parts."""
 
 RETRY_AFTER: Final = "1"
 """Seconds a client should wait when it is told that too much is under way."""

@@ -170,14 +170,17 @@ def form_in_query(fields: Fields) -> Form | None:
 
 
 def form_in(types: Iterable["Accepted"]) -> Form | None:
-    """The form that is wanted most, unless a page, or just anything, is wanted more."""
+    """The form that is wanted most, unless a page, or just anything, is wanted more. Forms that are
+    not to be had are refused only where there is nothing else to answer with."""
+    refused: str | None = None
     for each in types:
         if each.name in ("text/html", "*/*"):
             return None
-        if each.name in NOT_HERE:
-            refuse_form(NOT_HERE[each.name])
         if each.name in TYPES:
             return TYPES[each.name]
+        refused = refused or NOT_HERE.get(each.name)
+    if refused is not None:
+        refuse_form(refused)
     return None
 
 

@@ -1,17 +1,17 @@
 """Files for those who know nothing of blocks: their bytes in order, from any place on."""
 
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
-from typing import Any, Final, TypeAlias
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import aclosing, contextmanager
+from typing import Any, Final, TypeAlias, TypeVar
 
-from taijitu.gateway.blocks import Blocks
+from taijitu.gateway.blocks import Blocks, Unavailable
 from taijitu.gateway.lead import in_order, result, stream
 from taijitu.ipld.cid import DAG_PB, RAW, Link
 from taijitu.kernel.record import Record
 from taijitu.unixfs import content, node, path
 from taijitu.unixfs.content import Piece
 from taijitu.unixfs.data import Time
-from taijitu.unixfs.failures import NotFound, NotUnixFS
+from taijitu.unixfs.failures import NotFound, NotUnixFS, UnixFSError
 from taijitu.unixfs.listing import Entry, entries
 from taijitu.unixfs.node import Directory, File, Shard, Symlink
 
@@ -27,6 +27,8 @@ class Open(Record):
     root: File | None = None
     mtime: Time | None = None
 
+
+Trouble = TypeVar("Trouble", bound=Exception)
 
 Opened: TypeAlias = Open | Directory | Shard | Symlink
 
@@ -50,8 +52,31 @@ async def index_of(link: Link, directory: Directory | Shard, blocks: Blocks) -> 
         index = await result(path.child(link, directory, INDEX), blocks)
     except NotFound:
         return None
-    found = await opened(index, blocks)
+    try:
+        with naming_the_index():
+            found = await opened(index, blocks)
+    except NotUnixFS:
+        return None
     return found if isinstance(found, Open) else None
+
+
+@contextmanager
+def naming_the_index() -> Generator[None, None, None]:
+    """What cannot be had is told to be the file that stands for a directory: nobody has asked for
+    it by name."""
+    try:
+        yield
+    except (Unavailable, UnixFSError) as why:
+        text = f"the file that stands for this directory ({INDEX}) is not to be had: {why}"
+        raise told_as(why, text) from why
+
+
+def told_as(why: Trouble, text: str) -> Trouble:
+    """The same trouble in other words. It is another exception, because others who wait for the
+    same block are given this one."""
+    told = why.__class__.__new__(why.__class__, text)
+    told.__dict__.update(vars(why))
+    return told
 
 
 async def listed(

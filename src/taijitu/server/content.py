@@ -197,7 +197,8 @@ class Content:
             return moved(look.request, f"{look.request.raw_path}/")
         index = await people.index_of(look.link, found, self.blocks)
         if index is not None:
-            return await self.file(look, index, people.INDEX)
+            with people.naming_the_index():
+                return await self.file(look, index, people.INDEX)
         asked, after = look.asked, look.asked.after
         begins = sha256((after or "").encode("utf-8", "surrogateescape")).hexdigest()[:16]
         headers = look.headers(f"{look.link}.list-{listing.VERSION}.{begins}", types.HTML, A_DAY)
@@ -215,14 +216,14 @@ class Content:
         kind = types.by_name(name) if name else None
         headers = look.headers(str(file.link), kind or "") | modified(file.mtime)
         headers["accept-ranges"] = "bytes"
+        if kind is None:  # until the file was looked at: that takes bytes
+            del headers["content-type"]
         if look.asked.download or look.asked.file_name:
             how = "attachment" if look.asked.download else "inline"
             headers["content-disposition"] = disposition(how, look.asked.file_name or name)
         if (answer := look.unchanged(headers)) is not None:
             return answer
         if look.is_head:
-            if kind is None:  # that would take bytes
-                del headers["content-type"]
             headers["content-length"] = str(file.size)
             return HttpAnswer(200, headers | policy(headers))
         part = wanted(look, headers, file.size)
@@ -286,9 +287,10 @@ def policy(headers: dict[str, str]) -> dict[str, str]:
 
 
 def moved(request: Request, path: str) -> HttpAnswer:
-    """The same, at another path."""
+    """The same, at another path. To those who do not ask for a page it is here."""
     query = f"?{request.query}" if request.query else ""
-    return sentence(301, f"It is at {path}.", {"location": path + query, "cache-control": FOREVER})
+    headers = {"location": path + query, "cache-control": FOREVER, "vary": "accept"}
+    return sentence(301, f"It is at {path}.", headers)
 
 
 def name_of(asked: Asked) -> str | None:

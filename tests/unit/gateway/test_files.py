@@ -129,6 +129,7 @@ async def test_what_the_client_has_is_not_sent_again(site: Site, tags: str) -> N
     assert (reply.status, reply.body) == (304, b"")
     assert reply.headers["etag"] == f'"{stored.link}"'
     assert "immutable" in reply.headers["cache-control"]
+    assert "content-type" not in reply.headers, "one that has the file would forget its type"
 
 
 async def test_a_link_of_version_0_is_served(site: Site) -> None:
@@ -198,6 +199,7 @@ async def test_a_directory_is_redirected_to_the_path_with_a_slash(site: Site) ->
     await site.store(top)
     reply = await site.get(top.path)
     assert (reply.status, reply.headers["location"]) == (301, f"{top.path}/")
+    assert reply.headers["vary"] == "accept", "for a block it is here"
     reply = await site.get(f"{top.path}/in%20side?download=true")
     assert (reply.status, reply.headers["location"]) == (
         301,
@@ -258,6 +260,28 @@ async def test_an_index_that_is_a_directory_stands_for_nothing(site: Site) -> No
     top = folder({"index.html": folder({})})
     await site.store(top)
     assert "./index.html" in (await site.get(f"{top.path}/")).text
+
+
+async def test_an_index_that_is_no_file_leaves_the_list(site: Site) -> None:
+    index = single(link_to(dagcbor.encode({}), DAG_CBOR), dagcbor.encode({}))
+    top = folder({"index.html": index, "other.txt": file(b"x")})
+    await site.store(top)
+    reply = await site.get(f"{top.path}/")
+    assert (reply.status, "./other.txt" in reply.text) == (200, True)
+
+
+async def test_an_index_that_is_not_to_be_had_is_named_in_the_refusal(site: Site) -> None:
+    index = file(os.urandom(100), 30)
+    top = folder({"index.html": index})
+    leaf = index.blocks[0].link
+    await site.store(Stored(top.packed, [each for each in top.blocks if each.link != leaf]))
+    reply = await site.get(f"{top.path}/")
+    assert (reply.status, str(leaf) in reply.text) == (404, True)
+    assert reply.text.startswith("The file that stands for this directory (index.html) is not")
+    await site.installation.denials.deny(index.link, "")
+    reply = await site.get(f"{top.path}/")
+    assert (reply.status, "(index.html)" in reply.text) == (410, True)
+    assert "index.html" not in (await site.get(index.path)).text
 
 
 async def test_an_empty_directory_says_so(site: Site) -> None:

@@ -1,5 +1,6 @@
 """`taijitu block`, `unblock` and `blocked`: what the service must not give out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from taijitu.cli import words
@@ -8,11 +9,15 @@ from taijitu.cli import words
 def block(cid: str, /, *, why: str = "", json: bool = False) -> None:
     """Give out no more what a CID names.
 
-    It is about bytes: whatever holds the block, and by whatever CID they are asked for, the answer
-    is 410. To keep a whole directory or file from people it is enough to block its root; a block
-    in the midst of others also ends the answers that would hold it. Blocking the CID of a CAR
-    ends its download. Nothing is deleted, and what is not stored can be blocked too. Works while
-    the service runs, and also when it does not.
+    It is about bytes, by whatever CID they are asked for: the answer is 410, and a larger answer
+    that would hold them ends before they come. Blocking a CAR ends its download, and the gateway
+    gives out nothing that lies in it alone. Blocking the root of a file or a directory hides that
+    root: what is below opens by CIDs of its own, and the CAR in which all of it lies is still
+    downloaded. So the stored objects that hold what you block are listed, to be blocked as well.
+
+    Nothing is deleted, and what is not stored can be blocked too. Browsers and caches keep what
+    they have for up to a year: purge those that are yours. Works while the service runs, and also
+    when it does not.
 
     Parameters
     ----------
@@ -21,7 +26,7 @@ def block(cid: str, /, *, why: str = "", json: bool = False) -> None:
     why
         A reason, for those who list what is blocked. The public is not told.
     json
-        Print JSON: {"cid", "why", "since"}, since in ms.
+        Print JSON: {"cid", "why", "since", "also_in"}: since in ms, the CIDs of objects.
     """
     from taijitu.cli.reach import ask
 
@@ -29,7 +34,18 @@ def block(cid: str, /, *, why: str = "", json: bool = False) -> None:
     if json:
         words.print_json(found)
     else:
-        print(f"{found['cid']} is not given out.")
+        print(f"{found['cid']} is not given out.{elsewhere(found['also_in'])}")
+
+
+def elsewhere(objects: Sequence[str]) -> str:
+    """What is said about stored objects that hold the same bytes."""
+    if not objects:
+        return ""
+    number = words.count(len(objects), "stored object", "stored objects")
+    text = (
+        f"It also lies in {number}. Whoever knows the CID of one can download it: to end that, too,"
+    )
+    return "\n".join(["", text, *(f"  taijitu block {each}" for each in objects)])
 
 
 def unblock(cid: str, /, *, json: bool = False) -> None:
@@ -57,7 +73,7 @@ def blocked(*, json: bool = False) -> None:
     Parameters
     ----------
     json
-        Print JSON: a list of what `taijitu block --json` prints.
+        Print JSON: a list of {"cid", "why", "since"}, since in ms.
     """
     from taijitu.cli.reach import ask
 

@@ -1,7 +1,8 @@
 """Blocks out of stored objects: where one lies is looked up by its multihash.
 
-Law: no block leaves that was not hashed after it was read, that the operator denies, or that nobody
-holds but blocked spaces. One that is not to be had is an exception, never an empty answer.
+Law: no block leaves that was not hashed after it was read, or that the operator denies; nor does
+one leave an object that he denies, or that nobody holds but blocked spaces. One that is not to be
+had is an exception, never an empty answer.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from taijitu.buckets.port import Bucket, Missing
 from taijitu.engine.storage import SliceRow, Storage
 from taijitu.gateway.denials import Denials
 from taijitu.ipld.cid import DAG_CBOR, DAG_PB, IDENTITY, Link
+from taijitu.unixfs.walk import inline
 
 BLOCK_SIZE_MAX: Final = 2 * 1024 * 1024
 """Bytes of a block. Every request under way may hold a few of them."""
@@ -34,6 +36,10 @@ NODE_CODECS: Final = frozenset({DAG_PB, DAG_CBOR})
 
 HASHED_AT_ONCE: Final = 32 * 1024
 """Bytes that are hashed where they are; more, in a thread."""
+
+MISSES_WAIT_MAX: Final = 16
+"""Those who wait at once for what is being looked through. To others what is missing is not here:
+otherwise those who ask for what nobody has would sooner or later have all places of a gateway."""
 
 
 class Unavailable(Exception):
@@ -91,14 +97,16 @@ class Blocks:
         self.caught_up = caught_up
         self.nodes = Nodes(NODES_SIZE_MAX)
         self.under_way: dict[bytes, asyncio.Task[bytes]] = {}
+        self.misses_waiting = 0
 
     async def get(self, link: Link) -> bytes:
-        """The bytes of a block. Raises `Unavailable`."""
-        await self.insist(link)
+        """The bytes of a block. Raises `Unavailable`, and `InvalidUnixFS` for a link that holds
+        more of them than a link may."""
         if link.hash_code == IDENTITY:
-            return link.digest
+            return inline(link)
+        await self.insist(link)
         multihash = link.multihash
-        if (known := self.nodes.get(multihash)) and await self.denials.is_held(known.shard):
+        if (known := self.nodes.get(multihash)) and await self.denials.may_leave(known.shard):
             return known.data
         # Whoever wants what is being read waits for the same reading, and may go away alone.
         reading = self.under_way.get(multihash)
@@ -108,12 +116,12 @@ class Blocks:
         return await asyncio.shield(reading)
 
     async def size(self, link: Link) -> int:
-        """The size of a block in bytes, without reading it. Raises `Unavailable`."""
-        await self.insist(link)
+        """The size of a block in bytes, without reading it. Raises what `get` raises."""
         if link.hash_code == IDENTITY:
-            return len(link.digest)
+            return len(inline(link))
+        await self.insist(link)
         size = await self._size(link)
-        if size is None and await self.caught_up():
+        if size is None and await self._may_have_come():
             size = await self._size(link)
         if size is None:
             raise NotHere(link)
@@ -132,11 +140,22 @@ class Blocks:
 
     async def _read(self, link: Link) -> bytes:
         data = await self._found(link)
-        if data is None and await self.caught_up():
+        if data is None and await self._may_have_come():
             data = await self._found(link)
         if data is None:
             raise NotHere(link)
         return data
+
+    async def _may_have_come(self) -> bool:
+        """Wait for those who look through what was stored just now, unless too many do. False if
+        it makes no sense to look again."""
+        if self.misses_waiting >= MISSES_WAIT_MAX:
+            return False
+        self.misses_waiting += 1
+        try:
+            return await self.caught_up()
+        finally:
+            self.misses_waiting -= 1
 
     async def _found(self, link: Link) -> bytes | None:
         async for place in self._places(link):
@@ -151,20 +170,32 @@ class Blocks:
         return None
 
     async def _places(self, link: Link) -> AsyncIterator[SliceRow]:
-        """Where a block lies, whoever may see it there."""
+        """Where a block lies and may leave from; at the end `Denied` is raised if there is another
+        place, from which it may not leave because of a denial."""
         if link.hash_code not in HASHES:
             raise NotHere(link, f"is named by a hash that we cannot check ({link.hash_code:#x})")
-        multihash = link.multihash
-        for row in await self.storage.slices(multihash, PLACES_MAX):
-            if await self.denials.is_held(row.shard):
+        is_kept_in = False
+        async for row in self._rows(link.multihash):
+            if not await self.denials.is_held(row.shard):
+                continue
+            if await self.denials.find(row.shard) is None:
                 yield checked(link, row)
+            else:
+                is_kept_in = True
+        if is_kept_in:
+            raise Denied(link)
+
+    async def _rows(self, multihash: bytes) -> AsyncIterator[SliceRow]:
+        """Where a block lies, whoever may see it there; at last as an object of its own."""
+        for row in await self.storage.slices(multihash, PLACES_MAX):
+            yield row
         try:
             digest_of(multihash)
         except UnknownHash:
             return
         size = await self.bucket.stat(multihash)
-        if size is not None and await self.denials.is_held(multihash):
-            yield checked(link, SliceRow(multihash, multihash, 0, size))
+        if size is not None:
+            yield SliceRow(multihash, multihash, 0, size)
 
     async def _read_at(self, place: SliceRow) -> bytes | None:
         """What lies in a place, as much as there is; `None` if the object is gone."""

@@ -4,9 +4,11 @@ There is no index from bytes to the spaces that hold them. How many do is counte
 and which of the few blocked ones do can be looked up: if those are all, nobody else does.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from taijitu.buckets.names import link_of
 from taijitu.engine.cell import read_head
 from taijitu.engine.engine import Engine
 from taijitu.ipld import multibase
@@ -19,6 +21,9 @@ from taijitu.machines.ledger import Blocked
 
 PAGE: Final = 500
 """Cells that are read at a time."""
+
+PLACES_TOLD_MAX: Final = 1_000
+"""Objects in which some bytes lie that are looked at, to be told to the operator."""
 
 HELD_MS: Final = 5_000
 """How long it is believed that somebody who is not blocked holds some bytes."""
@@ -42,10 +47,8 @@ class Denials:
         self.engine = engine
         self.any: bool | None = None
         """Whether anything was ever denied; `None` until somebody has looked."""
-        self.blocked: Sequence[str] | None = None
-        """The blocked spaces; `None` until somebody has looked."""
-        self.looks = 0
-        """How often they have changed."""
+        self.blocked: asyncio.Task[Sequence[str]] | None = None
+        """The look for blocked spaces that all wait for; `None` until somebody asks."""
         self.held_until: dict[bytes, int] = {}
 
     async def deny(self, link: Link, why: str) -> Denial:
@@ -85,22 +88,36 @@ class Denials:
         state = (await self.engine.read(denial_at(name_of(multihash)))).state
         return denial(state) if isinstance(state, Denied) else None
 
+    async def lies_in(self, link: Link) -> Sequence[Link]:
+        """The stored objects in which some bytes also lie, as far as they were looked through, and
+        that are not denied themselves. Whoever gets one of those has the bytes."""
+        found: list[Link] = []
+        for row in await self.engine.storage.slices(link.multihash, PLACES_TOLD_MAX):
+            if row.shard != link.multihash and await self.find(row.shard) is None:
+                found.append(link_of(row.shard))
+        return found
+
+    async def may_leave(self, shard: bytes) -> bool:
+        """Whether an object may be read: somebody may see it, and it is not denied."""
+        return await self.is_held(shard) and await self.find(shard) is None
+
     # Blocked spaces
 
     def look_again(self) -> None:
         """A space was blocked, or let in again."""
         self.blocked = None
-        self.looks += 1
         self.held_until.clear()
 
     async def is_held(self, multihash: bytes) -> bool:
         """Whether a space that is not blocked holds a stored object."""
-        blocked = self.blocked if self.blocked is not None else await self._blocked()
+        looking = self._look()
+        # Whoever gives up waiting does not end the look of the others.
+        blocked = await asyncio.shield(looking)
         now = self.engine.now()
         if self.held_until.get(multihash, 0) > now:
             return True
         held = await self._holders(multihash, blocked) > 0
-        if held and blocked:
+        if held and blocked and self.blocked is looking:
             if len(self.held_until) >= HELD_MAX:
                 self.held_until.clear()
             self.held_until[multihash] = now + HELD_MS
@@ -118,16 +135,26 @@ class Denials:
             holders -= isinstance(state, Allocated)
         return holders
 
+    def _look(self) -> asyncio.Task[Sequence[str]]:
+        """The look for blocked spaces, shared by all who ask until something changes."""
+        if self.blocked is None:
+            self.blocked = asyncio.create_task(self._blocked())
+            self.blocked.add_done_callback(self._over)
+        return self.blocked
+
+    def _over(self, look: asyncio.Task[Sequence[str]]) -> None:
+        """One that failed is begun anew by the next who asks."""
+        failed = look.cancelled() or look.exception() is not None
+        if failed and self.blocked is look:
+            self.blocked = None
+
     async def _blocked(self) -> Sequence[str]:
         found: list[str] = []
-        looked_at = self.looks
         after = ""
         while rows := await self.engine.storage.scan("ledger/", after=after, limit=PAGE):
             heads = [read_head(self.engine.machines, row)[0] for row in rows]
             found += [head.path[1] for head in heads if isinstance(head.state, Blocked)]
             after = rows[-1].path
-        if self.looks == looked_at:
-            self.blocked = found
         return found
 
 

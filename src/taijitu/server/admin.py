@@ -108,10 +108,13 @@ class Admin:
         return plain(found) if found else {"space": space}
 
     async def deny(self, cid: str, why: str) -> dict[str, Any]:
-        """Give some bytes out no more."""
+        """Give some bytes out no more. `also_in` tells the stored objects in which they lie, too,
+        and that are given out."""
         if len(why) > WHY_LENGTH_MAX or not (why.isprintable() or not why):
             raise BadRequest(f"a reason is one line of up to {WHY_LENGTH_MAX} characters")
-        return plain(await self.denials.deny(stored_under(cid), why))
+        denied = await self.denials.deny(link := stored_under(cid), why)
+        also_in = await self.denials.lies_in(link)
+        return plain(denied) | {"also_in": [str(each) for each in also_in]}
 
     async def allow(self, cid: str) -> dict[str, Any]:
         """Give them out again. `denied` tells whether they were not."""

@@ -31,8 +31,14 @@ async def nothing_is(_multihash: bytes) -> bool:
     return False
 
 
+async def everything_is(_multihash: bytes) -> bool:
+    """Somebody has it."""
+    return True
+
+
 class Downloads:
-    """The door through which bytes go out. `is_denied` tells those that the operator keeps in."""
+    """The door through which bytes go out. `is_denied` tells those that the operator keeps in,
+    `is_held` those that the public may have: somebody who is not blocked holds them."""
 
     def __init__(
         self,
@@ -40,13 +46,16 @@ class Downloads:
         urls: Presigner,
         reading: Reading,
         now_ms: Callable[[], int],
+        *,
         is_denied: Callable[[bytes], Awaitable[object]] = nothing_is,
+        is_held: Callable[[bytes], Awaitable[bool]] = everything_is,
     ) -> None:
         self.bucket = bucket
         self.urls = urls
         self.reading: Reading = reading
         self.now_ms = now_ms
         self.is_denied = is_denied
+        self.is_held = is_held
         self.slots = Slots(DOWNLOADS_MAX)
 
     async def get(self, request: Request) -> Answer:
@@ -59,6 +68,9 @@ class Downloads:
             return denied
         if await self.is_denied(multihash):
             return sentence(410, "This object is blocked here.", {"cache-control": "no-store"})
+        # Whoever brings a signed URL was let in by the space itself, even if that is blocked.
+        if not is_signed(request) and not await self.is_held(multihash):
+            return absent()
         size = await self.bucket.stat(multihash)
         if size is None:
             return absent()
@@ -66,7 +78,7 @@ class Downloads:
 
     def denied(self, request: Request) -> HttpAnswer | None:
         """The refusal, where the request may not read."""
-        if SIGNATURE in request.query.lower():
+        if is_signed(request):
             signed = self.urls.check(
                 request.method,
                 request.raw_path,
@@ -141,6 +153,11 @@ class Downloads:
             CHECKSUM: b64encode(digest_of(multihash)).decode(),
             "x-content-type-options": "nosniff",
         }
+
+
+def is_signed(request: Request) -> bool:
+    """Whether a request claims to be signed."""
+    return SIGNATURE in request.query.lower()
 
 
 def absent() -> HttpAnswer:

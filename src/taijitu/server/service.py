@@ -84,7 +84,7 @@ def application(installation: Installation, meter: Meter) -> App:
     config, bucket = installation.config, installation.bucket
     rpc = Rpc(installation, meter.told)
     meter.abilities = frozenset(rpc.service.providers)
-    presigner = bucket.presigner
+    presigner, denials = bucket.presigner, installation.denials
     outbox = installation.post.outbox
     questions = None if outbox is None else Questions(installation, rpc, outbox)
 
@@ -94,7 +94,9 @@ def application(installation: Installation, meter: Meter) -> App:
         trouble=lambda: trouble(installation.engine),
         uploads=Uploads(bucket, presigner, installation.hint, installation.clock.now),
         downloads=Downloads(
-            bucket, presigner, config.read, installation.clock.now, installation.denials.find
+            *(bucket, presigner, config.read, installation.clock.now),
+            is_denied=denials.find,
+            is_held=denials.is_held,
         ),
         gateway=gateway(installation).get if config.gateway == "public" else None,
         letter=Validation(installation, rpc).answer,

@@ -6,12 +6,14 @@ Method: objects in a bucket on disk, slices in the database, spaces that hold th
 import asyncio
 import os
 from hashlib import blake2b
+from typing import Any
 
 import pytest
 
 from taijitu.engine.storage import Batch, SliceRow
 from taijitu.gateway.blocks import (
     BLOCK_SIZE_MAX,
+    MISSES_WAIT_MAX,
     NODE_SIZE_MAX,
     Blocks,
     Denied,
@@ -20,8 +22,10 @@ from taijitu.gateway.blocks import (
     NotHere,
     TooLarge,
 )
-from taijitu.ipld.cid import DAG_PB, RAW, Link, link_to, link_with
+from taijitu.ipld import varint
+from taijitu.ipld.cid import CAR, DAG_PB, RAW, Link, link_to, link_with
 from taijitu.server.installation import Installation
+from taijitu.unixfs.failures import InvalidUnixFS
 from unit.gateway.holding import BOB, hold, let_go, put, store
 
 Wrong = list[tuple[bytes, bytes]]
@@ -61,6 +65,17 @@ async def test_a_link_that_holds_its_block_needs_nothing_stored(blocks: Blocks) 
     link = Link(bytes([1, RAW, 0, 5]) + b"hello")
     assert await blocks.get(link) == b"hello"
     assert await blocks.size(link) == 5
+
+
+async def test_a_link_holds_no_more_than_a_link_may(blocks: Blocks) -> None:
+    for size in (128, 129):
+        link = Link(bytes([1, DAG_PB, 0, *varint.encode(size)]) + bytes(size))
+        for ask in (blocks.get, blocks.size):
+            if size == 128:
+                assert await ask(link) in (bytes(size), size)
+            else:
+                with pytest.raises(InvalidUnixFS, match="129 bytes"):
+                    await ask(link)
 
 
 async def test_a_block_is_found_by_another_hash(installation: Installation, blocks: Blocks) -> None:
@@ -122,6 +137,24 @@ async def test_what_is_denied_is_not_even_measured(
             await ask(node)
 
 
+async def test_nothing_comes_out_of_an_object_that_is_denied(
+    installation: Installation, blocks: Blocks
+) -> None:
+    """Neither what is read there nor what was kept at hand, until it lies elsewhere, too."""
+    node, leaf = link_to(b"a node", DAG_PB), link_to(b"a leaf", RAW)
+    content = {node: b"a node", leaf: b"a leaf"}
+    shard = await store(installation, content)
+    assert await blocks.get(node) == b"a node"
+    await installation.denials.deny(link_with(shard, CAR), "")
+    for link in content:
+        for ask in (blocks.get, blocks.size):
+            with pytest.raises(Denied, match="is blocked here"):
+                await ask(link)
+    await store(installation, {**content, link_to(b"more", RAW): b"more"})
+    assert [await blocks.get(link) for link in content] == [b"a node", b"a leaf"]
+    assert await blocks.size(leaf) == 6
+
+
 async def test_a_block_that_is_too_large_is_not_read(
     installation: Installation, blocks: Blocks
 ) -> None:
@@ -179,6 +212,31 @@ def test_a_large_node_is_not_kept_at_hand() -> None:
     nodes.keep(b"large", Node(b"shard", bytes(NODE_SIZE_MAX + 1)))
     assert nodes.get(b"large") is None
     assert nodes.size == 0
+
+
+async def test_so_many_wait_for_what_is_being_looked_through(blocks: Blocks) -> None:
+    over, waiting = asyncio.Event(), 0
+
+    async def caught_up() -> bool:
+        nonlocal waiting
+        waiting += 1
+        return await over.wait()
+
+    blocks.caught_up = caught_up
+    asks = [blocks.get, blocks.size] * MISSES_WAIT_MAX
+    misses = [
+        asyncio.create_task(ask(link_to(bytes([number]), RAW))) for number, ask in enumerate(asks)
+    ]
+    async with asyncio.timeout(5):
+        done, late = set[asyncio.Task[Any]](), {*misses}
+        while len(late) > MISSES_WAIT_MAX:
+            now, late = await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
+            done |= now
+    assert (len(done), waiting) == (MISSES_WAIT_MAX, MISSES_WAIT_MAX)
+    over.set()
+    found = await asyncio.gather(*misses, return_exceptions=True)
+    assert {type(each) for each in found} == {NotHere}
+    assert blocks.misses_waiting == 0
 
 
 @pytest.mark.parametrize("comes", [True, False])

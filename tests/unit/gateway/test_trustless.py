@@ -9,8 +9,8 @@ import os
 import pytest
 from aiohttp import ClientPayloadError
 
-from taijitu.ipld import dagcbor
-from taijitu.ipld.cid import DAG_CBOR, RAW, Link, link_to
+from taijitu.ipld import dagcbor, varint
+from taijitu.ipld.cid import DAG_CBOR, DAG_PB, RAW, Link, link_to
 from taijitu.unixfs import block as packing
 from taijitu.unixfs.block import Packed
 from taijitu.unixfs.data import Data, Kind
@@ -89,6 +89,17 @@ async def test_a_file_within_its_link_is_served(site: Site) -> None:
     hello = Link(bytes([1, RAW, 0, 5]) + b"hello")
     assert (await site.get(f"/ipfs/{hello}")).body == b"hello"
     assert (await site.get(f"/ipfs/{hello}", range="bytes=1-2")).body == b"el"
+
+
+@pytest.mark.parametrize("query", ["", "?format=raw", "?format=car", "?filename=a.html"])
+async def test_a_link_that_holds_a_page_of_its_own_is_not_served(site: Site, query: str) -> None:
+    """What nobody has stored nobody could block."""
+    page = b"<html>" + bytes(200)
+    node = bytes(packing.node(Data(Kind.FILE, page), []).data)
+    for codec, block in ((RAW, page), (DAG_PB, node)):
+        link = Link(bytes([1, codec, 0, *varint.encode(len(block))]) + block)
+        for reply in (await site.get(f"/ipfs/{link}{query}"), await site.head(f"/ipfs/{link}")):
+            assert (reply.status, b"<html>" in reply.body) == (404, False)
 
 
 # CARs

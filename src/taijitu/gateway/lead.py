@@ -1,12 +1,15 @@
 """Leading the walks of `taijitu.unixfs` through stored blocks.
 
 Law: a walk is given the blocks that it asks for, each hashed; a large one is read by the walk in a
-thread, so that nobody else waits while a directory of thousands is being looked through.
+thread, so that nobody else waits while a directory of thousands is being looked through. There are
+few such threads: a block of data may be fifty times larger in memory. A walk that is left behind
+holds nothing, and is not closed: a thread may still be at it.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
@@ -14,8 +17,14 @@ from taijitu.gateway.blocks import Blocks
 from taijitu.ipld.cid import Link
 from taijitu.unixfs.walk import Stream, Walk
 
-READ_AT_ONCE: Final = 64 * 1024
-"""Bytes of a block that a walk reads where it is."""
+READ_AT_ONCE: Final = 16 * 1024
+"""Bytes of a block that is read where we are: the worst take eight milliseconds. More, in a
+thread."""
+
+READERS_MAX: Final = 2
+"""Large blocks that are being read at once."""
+
+READERS: Final = ThreadPoolExecutor(READERS_MAX, "gateway")
 
 AHEAD: Final = 1
 """Blocks that are read while one is being sent."""
@@ -32,33 +41,39 @@ class End(Exception):
         self.result = result
 
 
-async def result(walk: Walk[Result], blocks: Blocks) -> Result:
-    """What a walk comes to. Raises `Unavailable` and `UnixFSError`."""
-    block: bytes | None = None
+async def aside(size: int, make: Callable[[], Result]) -> Result:
+    """What is made of `size` bytes, without keeping others waiting. Raises what `make` raises."""
+    if size <= READ_AT_ONCE:
+        return make()
+    return await asyncio.get_running_loop().run_in_executor(READERS, make)
+
+
+async def result(walk: Walk[Result], blocks: Blocks, size: int = 0) -> Result:
+    """What a walk comes to, which begins with a block at hand of `size` bytes. Raises `Unavailable`
+    and `UnixFSError`."""
     try:
+        wanted = await step(walk, None, size)
         while True:
-            block = await blocks.get(await step(walk, block))
+            block = await blocks.get(wanted)
+            wanted = await step(walk, block, len(block))
     except End as end:
         return end.result
-    finally:
-        walk.close()
 
 
-async def stream(walk: Stream[Found], blocks: Blocks) -> AsyncGenerator[Found, None]:
-    """What a walk finds on its way. Raises `Unavailable` and `UnixFSError`."""
-    block: bytes | None = None
+async def stream(walk: Stream[Found], blocks: Blocks, size: int = 0) -> AsyncGenerator[Found, None]:
+    """What a walk finds on its way, which begins with a block at hand of `size` bytes. Raises
+    `Unavailable` and `UnixFSError`."""
     try:
+        found = await step(walk, None, size)
         while True:
-            found = await step(walk, block)
             if isinstance(found, Link):
                 block = await blocks.get(found)
+                found = await step(walk, block, len(block))
             else:
-                block = None
                 yield found
+                found = await step(walk, None, 0)
     except End:
         return
-    finally:
-        walk.close()
 
 
 async def in_order(
@@ -81,8 +96,9 @@ async def in_order(
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def step(walk: Generator[Found, Any, Any], block: bytes | None) -> Found:
-    """One step of a walk, which was given a block if it asked for one. Raises `End`."""
+async def step(walk: Generator[Found, Any, Any], block: bytes | None, size: int) -> Found:
+    """One step of a walk, which was given a block if it asked for one, and has `size` bytes to look
+    at. Raises `End`."""
 
     def send() -> Found:
         try:
@@ -90,6 +106,4 @@ async def step(walk: Generator[Found, Any, Any], block: bytes | None) -> Found:
         except StopIteration as end:  # which no coroutine can raise
             raise End(end.value) from None
 
-    if block is None or len(block) <= READ_AT_ONCE:
-        return send()
-    return await asyncio.to_thread(send)
+    return await aside(size, send)

@@ -1,6 +1,6 @@
 """DAG-CBOR and DAG-JSON: as they are, one as the other, or as a page for people. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -40,6 +40,8 @@ PAGE_SIZE_MAX: Final = 256 * 1024
 INDENT: Final = "  "
 DEPTH_SHOWN_MAX: Final = 100
 """Maps and lists inside each other that a page shows."""
+TEXT_SIZE_MAX: Final = 1024 * 1024
+"""Characters of data after which a page ends: lines deep inside are long."""
 
 
 class NoSuchForm(ValueError):
@@ -107,29 +109,65 @@ def page(
     return document(title, shown(title), body)
 
 
-def tree(value: object, depth: int = 0) -> str:
-    """A value in HTML, much as DAG-JSON writes it, over several lines."""
+class TooLong(Exception):
+    """A text has as many characters as it may have."""
+
+
+class Text:
+    """HTML that is being written. What has gone into it stays when there is too much."""
+
+    def __init__(self, size_max: int) -> None:
+        self.parts: list[str] = []
+        self.left = size_max
+
+    def add(self, part: str) -> None:
+        """Raises `TooLong`."""
+        if self.left < 0:
+            raise TooLong
+        self.parts.append(part)
+        self.left -= len(part)
+
+
+def tree(value: object) -> str:
+    """A value in HTML, much as DAG-JSON writes it, over several lines; as much as a page shows."""
+    text = Text(TEXT_SIZE_MAX)
+    try:
+        write(text, value, 0)
+    except TooLong:
+        text.parts.append("\n…")
+    return "".join(text.parts)
+
+
+def write(text: Text, value: object, depth: int) -> None:
+    """Raises `TooLong`."""
     match value:
         case Link():
-            return f'<a href="/ipfs/{value}">{value}</a>'
+            text.add(f'<a href="/ipfs/{value}">{value}</a>')
         case dict() | list() if not value:
-            return "{}" if isinstance(value, dict) else "[]"
+            text.add("{}" if isinstance(value, dict) else "[]")
         case dict() | list() if depth >= DEPTH_SHOWN_MAX:
-            return "…"
+            text.add("…")
         case dict():
-            fields = cast("dict[str, object]", value)
-            lines = [f"{scalar(key)}: {tree(each, depth + 1)}" for key, each in fields.items()]
-            return block_of("{", lines, "}", depth)
+            fields = cast("dict[str, object]", value).items()
+            items = ((f"{scalar(key)}: ", each) for key, each in fields)
+            write_all(text, "{", items, "}", depth)
         case list():
-            items = cast("list[object]", value)
-            return block_of("[", [tree(each, depth + 1) for each in items], "]", depth)
+            items = (("", each) for each in cast("list[object]", value))
+            write_all(text, "[", items, "]", depth)
         case _:
-            return scalar(value)
+            text.add(scalar(value))
 
 
-def block_of(begin: str, lines: list[str], end: str, depth: int) -> str:
-    inner, outer = "\n" + INDENT * (depth + 1), "\n" + INDENT * depth
-    return f"{begin}{inner}{f',{inner}'.join(lines)}{outer}{end}"
+def write_all(
+    text: Text, begin: str, items: Iterable[tuple[str, object]], end: str, depth: int
+) -> None:
+    """Values with what stands before each, one a line. Raises `TooLong`."""
+    line, before = "\n" + INDENT * (depth + 1), begin
+    for name, each in items:
+        text.add(f"{before}{line}{name}")
+        write(text, each, depth + 1)
+        before = ","
+    text.add("\n" + INDENT * depth + end)
 
 
 def scalar(value: object) -> str:

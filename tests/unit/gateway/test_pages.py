@@ -175,6 +175,17 @@ def test_a_value_deep_inside_is_cut_on_a_page() -> None:
     assert "…" in "".join(page.texts)
 
 
+@pytest.mark.parametrize("depth", [1, 99])
+def test_a_page_is_cut_where_the_data_would_make_it_very_long(depth: int) -> None:
+    value: object = [0] * 250_000
+    for _ in range(depth - 1):
+        value = [value]
+    block = dagcbor.encode(value)
+    page = values.page(ROOT, (), link_to(block), block, ())
+    assert values.TEXT_SIZE_MAX < len(page) < values.TEXT_SIZE_MAX + 10_000
+    assert "…" in "".join(Page(page).texts)
+
+
 def test_what_a_path_leads_to_within_a_block_is_shown_alone() -> None:
     block = dagcbor.encode({"a": [10, {"b": LINK}]})
     link = link_to(block)

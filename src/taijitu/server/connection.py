@@ -8,6 +8,7 @@ There is no timer per connection: a `Listener` walks over all of them once a sec
 """
 
 import asyncio
+import re
 from typing import Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -32,6 +33,8 @@ HEAD_TOO_LARGE: Final = (
     b"content-type: text/plain; charset=utf-8\r\ncontent-length: 26\r\nconnection: close\r\n\r\n"
     b"The headers are too large."
 )
+
+NO_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 
 class HeadTooLarge(Exception):
@@ -65,6 +68,9 @@ class Connection(HttpToolsProtocol):
     """When the head that is not complete began (loop time); `None` between and inside requests."""
 
     head_size = 0
+    line_open = True
+    """Whether the line with which the next request begins has not all arrived."""
+
     body_open = False
     """Whether the body of the current request has not all arrived."""
 
@@ -94,12 +100,24 @@ class Connection(HttpToolsProtocol):
         if not self.body_open:
             if self.head_since is None:
                 self.head_since = self.loop.time()
+            if self.line_open:
+                data = self.in_ascii(data)
             self.head_size += len(data)
         super().data_received(data)
         if self.head_since is not None and self.head_size > HEAD_SIZE_MAX:
             if not self.transport.is_closing():
                 self.transport.write(HEAD_TOO_LARGE)
             self.transport.close()
+
+    def in_ascii(self, data: bytes) -> bytes:
+        """The beginning of a request, its line as the parser takes it: names that were not escaped
+        are sent as they are by many clients, and mean the same."""
+        end = data.find(b"\n")
+        self.line_open = end < 0
+        line = data if end < 0 else data[:end]
+        if line.isascii():
+            return data
+        return NO_ASCII.sub(lambda found: b"%%%02X" % ord(found[0]), line) + data[len(line) :]
 
     def on_headers_complete(self) -> None:
         if self.head_size > HEAD_SIZE_MAX and self.measured() > HEAD_SIZE_MAX:
@@ -125,6 +143,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self.body_open = False
+        self.line_open = True
         super().on_message_complete()
         if self.parting:
             self.transport.close()

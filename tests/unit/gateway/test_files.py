@@ -1,17 +1,17 @@
-"""Goal: files and directories come out as the path-gateway specification has it.
+"""Goal: files and data come out as the path-gateway specification has it.
 
 Method: content is packed and stored; then it is asked for over a real socket.
 """
 
+import asyncio
 import os
-import re
-from urllib.parse import unquote
 
 import pytest
 from aiohttp import ClientPayloadError
 
 from taijitu.ipld import dagcbor, dagjson
 from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, RAW, Link, link_to
+from taijitu.server.connection import Connection
 from taijitu.unixfs import block as packing
 from taijitu.unixfs.block import Packed
 from taijitu.unixfs.data import Data, Kind, Time
@@ -132,6 +132,33 @@ async def test_what_the_client_has_is_not_sent_again(site: Site, tags: str) -> N
     assert "content-type" not in reply.headers, "one that has the file would forget its type"
 
 
+async def test_a_name_need_not_be_escaped(site: Site) -> None:
+    """As `curl` sends what is typed, and again on the same connection."""
+    top = folder({"ä ö.txt": file("für mich".encode())})
+    await site.store(top)
+    head = f"GET {top.path}/ä%20ö.txt?filename=ü HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    try:
+        for _ in range(2):
+            writer.write(head)
+            assert b"200" in await reader.readline()
+            said = await reader.readuntil("für mich".encode())
+            assert b"filename*=UTF-8''%C3%BC" in said
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1_000])
+async def test_a_name_that_is_not_escaped_may_come_in_pieces(size: int) -> None:
+    head = "GET /ipfs/x/ä HTTP/1.1\r\nname: ö\r\n\r\n".encode()
+    connection = object.__new__(Connection)
+    said = b""
+    for start in range(0, len(head), size):
+        piece = head[start : start + size]
+        said += connection.in_ascii(piece) if connection.line_open else piece
+    assert said == b"GET /ipfs/x/%C3%A4 HTTP/1.1\r\nname: \xc3\xb6\r\n\r\n"
+
+
 async def test_a_link_of_version_0_is_served(site: Site) -> None:
     stored = file(b"0123456789", 3)
     await site.store(stored)
@@ -189,106 +216,6 @@ async def test_a_symlink_is_shown_and_not_followed(site: Site) -> None:
     reply = await site.get(f"{top.path}/link")
     assert (reply.headers["content-type"], reply.body) == ("inode/symlink", b"../../etc/passwd")
     assert (await site.get(f"{top.path}/link/passwd")).status == 404
-
-
-# Directories
-
-
-async def test_a_directory_is_redirected_to_the_path_with_a_slash(site: Site) -> None:
-    top = folder({"in side": folder({"a": file(b"a")})})
-    await site.store(top)
-    reply = await site.get(top.path)
-    assert (reply.status, reply.headers["location"]) == (301, f"{top.path}/")
-    assert reply.headers["vary"] == "accept", "for a block it is here"
-    reply = await site.get(f"{top.path}/in%20side?download=true")
-    assert (reply.status, reply.headers["location"]) == (
-        301,
-        f"{top.path}/in%20side/?download=true",
-    )
-    assert (await site.get(f"{top.path}/in%20side/")).status == 200
-
-
-ODD = ["a b", "ä", "<script>alert(1)<script>", "\"&'", "javascript:alert(1)", "?x#y", "%41", "..."]
-
-
-@pytest.mark.parametrize("shard_above", [1_000, 2])
-async def test_a_listing_links_to_every_entry_whatever_it_is_called(
-    site: Site, shard_above: int
-) -> None:
-    top = folder({name: file(name.encode()) for name in ODD}, shard_above)
-    await site.store(top)
-    reply = await site.get(f"{top.path}/")
-    assert reply.status == 200
-    assert reply.headers["content-type"] == "text/html; charset=utf-8"
-    assert reply.headers["content-security-policy"].startswith("default-src 'none'")
-    assert "immutable" not in reply.headers["cache-control"]
-    assert "<script" not in reply.text
-    found = re.findall(r'href="\./([^"]+)"', reply.text)
-    assert sorted(map(unquote, found)) == sorted(ODD)
-    for name in found:
-        assert (await site.get(f"{top.path}/{name}")).text == unquote(name)
-
-
-async def test_a_large_directory_is_listed_page_by_page(site: Site) -> None:
-    leaf = file(b"the same")
-    names = {f"{number:05}" for number in range(2_500)}
-    top = folder(dict.fromkeys(names, leaf))
-    await site.store(top)
-    seen: list[str] = []
-    query = ""
-    for _ in range(3):
-        text = (await site.get(f"{top.path}/{query}")).text
-        seen += re.findall(r'href="\./(\d+)"', text)
-        (query,) = re.findall(r'href="(\?after=[^"]+)"', text) or [""]
-    assert query == ""
-    assert len(seen) == 2_500
-    assert set(seen) == names
-
-
-async def test_the_index_stands_for_its_directory(site: Site) -> None:
-    index = file(b"<!doctype html><h1>Home")
-    top = folder({"index.html": index, "other.txt": file(b"x")})
-    await site.store(top)
-    reply = await site.get(f"{top.path}/", accept=BROWSER)
-    assert (reply.status, reply.text) == (200, "<!doctype html><h1>Home")
-    assert reply.headers["content-type"] == "text/html; charset=utf-8"
-    assert reply.headers["etag"] == f'"{index.link}"'
-    assert reply.headers["content-security-policy"].startswith("sandbox ")
-
-
-async def test_an_index_that_is_a_directory_stands_for_nothing(site: Site) -> None:
-    top = folder({"index.html": folder({})})
-    await site.store(top)
-    assert "./index.html" in (await site.get(f"{top.path}/")).text
-
-
-async def test_an_index_that_is_no_file_leaves_the_list(site: Site) -> None:
-    index = single(link_to(dagcbor.encode({}), DAG_CBOR), dagcbor.encode({}))
-    top = folder({"index.html": index, "other.txt": file(b"x")})
-    await site.store(top)
-    reply = await site.get(f"{top.path}/")
-    assert (reply.status, "./other.txt" in reply.text) == (200, True)
-
-
-async def test_an_index_that_is_not_to_be_had_is_named_in_the_refusal(site: Site) -> None:
-    index = file(os.urandom(100), 30)
-    top = folder({"index.html": index})
-    leaf = index.blocks[0].link
-    await site.store(Stored(top.packed, [each for each in top.blocks if each.link != leaf]))
-    reply = await site.get(f"{top.path}/")
-    assert (reply.status, str(leaf) in reply.text) == (404, True)
-    assert reply.text.startswith("The file that stands for this directory (index.html) is not")
-    await site.installation.denials.deny(index.link, "")
-    reply = await site.get(f"{top.path}/")
-    assert (reply.status, "(index.html)" in reply.text) == (410, True)
-    assert "index.html" not in (await site.get(index.path)).text
-
-
-async def test_an_empty_directory_says_so(site: Site) -> None:
-    top = folder({})
-    await site.store(top)
-    assert "Nothing is in it" in (await site.get(f"{top.path}/")).text
-    assert (await site.head(f"{top.path}/")).status == 200
 
 
 # Data

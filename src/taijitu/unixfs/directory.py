@@ -19,7 +19,7 @@ SHARD_ABOVE: Final = 1_000
 FANOUT: Final = 256
 """Slots of a shard."""
 NAME_SIZE_MAX: Final = 1_024
-"""Bytes of a name. File systems allow 255."""
+"""Bytes of a name, packed or read. File systems allow 255."""
 
 _WIDTH: Final = width_of(FANOUT)
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from taijitu.ipld.cid import Link
 from taijitu.ipld.dagpb import PbLink
-from taijitu.unixfs.directory import is_addressable, sought_bytes
-from taijitu.unixfs.failures import InvalidUnixFS, OverLimit
+from taijitu.unixfs.directory import NAME_SIZE_MAX, is_addressable, sought_bytes
+from taijitu.unixfs.failures import BadPath, InvalidUnixFS, OverLimit
 from taijitu.unixfs.node import Directory, Shard, Slot
 from taijitu.unixfs.path import as_shard
 from taijitu.unixfs.walk import Stream, fetch
@@ -36,9 +36,12 @@ def entries(node: Directory | Shard, after: str | None = None) -> Stream[Entry]:
 
     Of two with one name only the first is listed, as only that can be reached. Raises
     `InvalidUnixFS` for a shard that is none, is empty, or holds a name that does not belong there,
-    and `OverLimit`.
+    `OverLimit`, also for a name of more than `NAME_SIZE_MAX` bytes, and `BadPath` for such an
+    `after`.
     """
     start = None if after is None else sought_bytes(after)
+    if start is not None and len(start) > NAME_SIZE_MAX:
+        raise BadPath(f"no entry has a name of {len(start)} bytes")
     if isinstance(node, Directory):
         yield from _of_directory(node, start)
     else:
@@ -50,6 +53,7 @@ def _of_directory(node: Directory, start: bytes | None) -> Iterator[Entry]:
     for link in sorted(node.links, key=_name):
         name = _name(link)
         if last is None or name > last:
+            _check_name(name)
             yield _entry(name, link.link, link.size)
             last = name
 
@@ -91,9 +95,16 @@ def _slots(shard: Shard, way: Way | None, depth: int) -> Iterator[tuple[int, Slo
 
 
 def _check_place(slot: Slot, fanout: int, path: list[int]) -> None:
+    _check_name(slot.name)
     way = Way(slot.name, fanout)
     if any(way.slot(depth) != number for depth, number in enumerate(path)):
         raise InvalidUnixFS(f"{slot.name[:80]!r} stands in a shard in which it does not belong")
+
+
+def _check_name(name: bytes) -> None:
+    """Hashing and showing what is longer would take very long."""
+    if len(name) > NAME_SIZE_MAX:
+        raise OverLimit(f"{name[:80]!r}… is a name of {len(name)} bytes: {NAME_SIZE_MAX} are read")
 
 
 def _entry(name: bytes, link: Link, size: int | None) -> Entry:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from taijitu.ipld import dagcbor, dagjson
 from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, DAG_PB, Link
-from taijitu.unixfs.directory import sought_bytes
+from taijitu.unixfs.directory import NAME_SIZE_MAX, sought_bytes
 from taijitu.unixfs.failures import BadPath, InvalidUnixFS, NotFound, NotUnixFS, OverLimit
 from taijitu.unixfs.node import Directory, File, Shard, Symlink, read
 from taijitu.unixfs.walk import Walk, fetch
@@ -105,7 +105,7 @@ def child(at: Link, node: Directory | Shard | File | Symlink, segment: str) -> W
 
 
 def _in_shards(shard: Shard, name: bytes) -> Walk[Link | None]:
-    if not name:  # a slot without a name is no entry
+    if not 0 < len(name) <= NAME_SIZE_MAX:  # a slot without a name is no entry
         return None
     way, depth = Way(name, shard.fanout), 0
     while True:

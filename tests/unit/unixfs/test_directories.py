@@ -10,7 +10,7 @@ from taijitu.ipld.cid import Link
 from taijitu.unixfs import block as blocks
 from taijitu.unixfs.block import Packed
 from taijitu.unixfs.directory import NAME_SIZE_MAX, DirectoryPacker, name_bytes
-from taijitu.unixfs.failures import BadName, InvalidUnixFS, NotFound, OverLimit
+from taijitu.unixfs.failures import BadName, BadPath, InvalidUnixFS, NotFound, OverLimit
 from taijitu.unixfs.node import Directory, Shard, read
 from taijitu.unixfs.way import SHARD_DEPTH_MAX, Way
 from unit.unixfs import hostile
@@ -241,6 +241,33 @@ def test_only_a_shard_of_the_same_kind_stands_for_a_shard(what: str) -> None:
         listed(root, store)
     with pytest.raises(InvalidUnixFS, match="and is none"):
         found_at(root, "a", store)
+
+
+@pytest.mark.parametrize("kind", ["one block", "shards"])
+def test_a_name_is_as_long_as_may_be_packed_and_a_longer_one_ends_the_listing(kind: str) -> None:
+    """Hashing a name of 2 MiB takes half a second, and a thousand of them are gigabytes."""
+    for size, is_read in ((NAME_SIZE_MAX, True), (NAME_SIZE_MAX + 1, False), (200_000, False)):
+        store, name = Store(), "x" * size
+        leaf = hostile.leaf(store, b"1")
+        if kind == "shards":
+            root = hostile.shard(store, {slot(name): (name, leaf)})
+        else:
+            root = hostile.directory(store, [(name, leaf)])
+        if is_read:
+            assert [each.name for each in listed(root, store)] == [name]
+            assert found_at(root, name, store) == leaf
+            continue
+        with pytest.raises(OverLimit, match=f"a name of {size} bytes"):
+            listed(root, store)
+        with pytest.raises(BadPath, match=f"a name of {size} bytes"):
+            listed(root, store, after=name)
+
+
+def test_a_name_that_is_longer_than_any_is_not_looked_for_in_shards() -> None:
+    store, name = Store(), "x" * (NAME_SIZE_MAX + 1)
+    root = hostile.shard(store, {slot(name): (name, hostile.leaf(store, b"1"))})
+    with pytest.raises(NotFound):
+        found_at(root, name, store)
 
 
 def test_a_listing_of_shards_with_another_fan_out_is_read_too() -> None:

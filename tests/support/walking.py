@@ -1,5 +1,6 @@
 """Leads walks through blocks that are all at hand."""
 
+import tracemalloc
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -43,6 +44,21 @@ def answers(stream: Stream[Any], store: Store) -> list[Any]:
                 found.append(step)
     except StopIteration:
         return found
+
+
+def held_until(kind: type[object], stream: Stream[Any], store: Store) -> int:
+    """The bytes that a walk holds when it first answers something of this kind."""
+    sent: bytes | None = None
+    tracemalloc.start()
+    try:
+        while True:
+            step = stream.send(sent)
+            if isinstance(step, kind):
+                del step, sent
+                return tracemalloc.get_traced_memory()[0]
+            sent = store.get_block(step) if isinstance(step, Link) else None
+    finally:
+        tracemalloc.stop()
 
 
 def file_at(link: Link, store: Store) -> File:

@@ -14,7 +14,8 @@ from taijitu.gateway.lead import in_order, stream
 from taijitu.ipld import car, varint
 from taijitu.ipld.cid import Link
 from taijitu.unixfs import dag
-from taijitu.unixfs.dag import Block, Found
+from taijitu.unixfs.block import Block, Bytes
+from taijitu.unixfs.dag import Found
 from taijitu.unixfs.failures import OverLimit
 
 BLOCKS_MAX: Final = 4_194_304
@@ -27,7 +28,8 @@ TOGETHER: Final = 64 * 1024
 async def archive(asked: Asked, root: Link, blocks: Blocks) -> AsyncGenerator[bytes, None]:
     """The CAR, its header with the first block, so that whoever has that has seen it begin. `root`
     is what the path leads to. Raises `Unavailable` and `UnixFSError`."""
-    gathered, size, is_first = [car.encode([root], [])], 0, True
+    gathered: list[Bytes] = [car.encode([root], [])]
+    size, is_first = 0, True
     async with aclosing(in_order(sections(asked, blocks))) as found:
         async for name, data in found:
             gathered += (varint.encode(len(name) + len(data)), name, data)
@@ -41,12 +43,12 @@ async def archive(asked: Asked, root: Link, blocks: Blocks) -> AsyncGenerator[by
 
 async def sections(
     asked: Asked, blocks: Blocks
-) -> AsyncGenerator[Coroutine[Any, Any, tuple[bytes, bytes]], None]:
+) -> AsyncGenerator[Coroutine[Any, Any, tuple[bytes, Bytes]], None]:
     """Each block with its link, once somebody has read it."""
     wish, count = asked.wish, 0
     walk = dag.blocks(asked.root, asked.segments, wish.scope, wish.span, again=wish.dups)
 
-    async def section(found: Found) -> tuple[bytes, bytes]:
+    async def section(found: Found) -> tuple[bytes, Bytes]:
         data = found.data if isinstance(found, Block) else await blocks.get(found.link)
         return found.link.data, data
 

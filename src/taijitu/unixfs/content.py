@@ -4,7 +4,7 @@ Law: a part has as many bytes as its parent says, or the walk ends with an error
 bytes. Depth and the number of links that are held have limits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from taijitu.ipld.cid import RAW, Link
@@ -13,9 +13,10 @@ from taijitu.unixfs.node import File, Part, read
 from taijitu.unixfs.walk import Stream, fetch, is_inline
 
 DEPTH_MAX: Final = 32
-"""Nodes of a file above each other. Of a width of two they hold 4 GiB of leaves."""
+"""Nodes of a file above each other. Of a width of two they hold four milliard leaves."""
 OPEN_PARTS_MAX: Final = 65_536
-"""Parts of all the nodes on the way down: 15 MiB. Nodes of 1,024 take a few thousand."""
+"""Parts of all the nodes on the way down, the first included: 15 MiB. Nodes of 1,024 take a few
+thousand."""
 
 
 class Piece(NamedTuple):
@@ -42,15 +43,19 @@ def pieces(file: File, start: int = 0, stop: int | None = None) -> Stream[Piece 
     start, stop = max(start, 0), file.size if stop is None else min(stop, file.size)
     if start >= stop:
         return
+    check_width(len(file.parts))
     if start < len(file.content):
         yield memoryview(file.content)[start:stop]
-    levels, open_parts = [(file, parts_in(file, 0, start, stop))], len(file.parts)
+    below = parts_in(file.parts, len(file.content), start, stop)
+    # No node is held but the last one: its content may be as large as a block.
+    levels, open_parts = [(below, len(file.parts))], len(file.parts)
+    del file
     while levels:
-        parent, parts = levels[-1]
+        parts, count = levels[-1]
         found = next(parts, None)
         if found is None:
             levels.pop()
-            open_parts -= len(parent.parts)
+            open_parts -= count
             continue
         part, at = found
         begin, end = max(start - at, 0), min(stop - at, part.size)
@@ -63,14 +68,14 @@ def pieces(file: File, start: int = 0, stop: int | None = None) -> Stream[Piece 
         if child.parts:
             open_parts += len(child.parts)
             check_depth(part.link, len(levels), open_parts)
-            levels.append((child, parts_in(child, at, start, stop)))
+            below = parts_in(child.parts, at + len(child.content), start, stop)
+            levels.append((below, len(child.parts)))
 
 
-def parts_in(file: File, at: int, start: int, stop: int) -> Iterator[tuple[Part, int]]:
-    """The parts that hold any of the bytes `start` … `stop`, and where each begins, if the file
-    itself begins `at`."""
-    at += len(file.content)
-    for part in file.parts:
+def parts_in(parts: Sequence[Part], at: int, start: int, stop: int) -> Iterator[tuple[Part, int]]:
+    """Those of `parts` that hold any of the bytes `start` … `stop`, and where each begins, if the
+    first begins `at`."""
+    for part in parts:
         if at >= stop:
             return
         if part.size and at + part.size > start:
@@ -98,3 +103,9 @@ def check_depth(link: Link, depth: int, open_parts: int) -> None:
         raise OverLimit(f"{link} is below more than {DEPTH_MAX} nodes of one file")
     if open_parts > OPEN_PARTS_MAX:
         raise OverLimit(f"{link} and the nodes above it have more than {OPEN_PARTS_MAX} parts")
+
+
+def check_width(parts: int) -> None:
+    """Raises `OverLimit` for a file whose first node alone has more parts than are held."""
+    if parts > OPEN_PARTS_MAX:
+        raise OverLimit(f"a node of a file has more than {OPEN_PARTS_MAX} parts")

@@ -3,26 +3,31 @@ They are what a trustless gateway puts into a CAR
 (https://specs.ipfs.tech/http-gateways/trustless-gateway/).
 
 Law: a block comes after the one that links to it, and those that a link carries inside never come.
-What is remembered and what is pending has limits; a DAG that links in many ways to the same blocks
-is walked once where each block is wanted once.
+What is remembered, what is pending, and what is read without being answered has limits. Where each
+block is wanted once, each is walked once, in however many ways it is linked to, up to `SEEN_MAX` of
+them; what comes again behind that is answered again, so that whoever counts answers has an end.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from taijitu.ipld import dagpb
 from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, DAG_PB, RAW, Link
-from taijitu.unixfs.content import as_part, check_depth, parts_in
+from taijitu.unixfs.block import Block
+from taijitu.unixfs.content import as_part, check_depth, check_width, parts_in
 from taijitu.unixfs.failures import InvalidUnixFS, OverLimit
-from taijitu.unixfs.node import File, Part, Shard, read
+from taijitu.unixfs.node import File, Node, Part, Shard, read
 from taijitu.unixfs.path import as_shard, resolve, value_of
 from taijitu.unixfs.span import Span
-from taijitu.unixfs.walk import Stream, fetch, is_inline
+from taijitu.unixfs.walk import Stream, fetch, inline, is_inline
 from taijitu.unixfs.way import SHARD_DEPTH_MAX
 
 SEEN_MAX: Final = 262_144
 """Links that are remembered so that none comes twice. What comes later may."""
+SILENT_MAX: Final = 4_096
+"""Nodes that are read although they are not to come: they have come before, or a link carries them.
+No file has more than a few."""
 PENDING_MAX: Final = 262_144
 """Links that are still to be followed, over all levels of a DAG."""
 DEPTH_MAX: Final = 4_096
@@ -36,13 +41,6 @@ class Scope(StrEnum):
     ALL = "all"
 
 
-class Block(NamedTuple):
-    """A block that the walk has read."""
-
-    link: Link
-    data: bytes
-
-
 class Leaf(NamedTuple):
     """A block that comes next, and that the walk need not read."""
 
@@ -50,6 +48,7 @@ class Leaf(NamedTuple):
 
 
 Found: TypeAlias = Block | Leaf
+"""A block that the walk has read, or one that it has not."""
 
 
 class _Seen:
@@ -59,14 +58,25 @@ class _Seen:
         self._again = again
         self._came: set[Link] = set()
         self._whole: set[Link] = set()
+        self._silent = 0
 
     def comes(self, link: Link) -> bool:
         """Is it to be answered? Says so once, unless blocks may come again."""
         return not is_inline(link) and (self._again or _remember(self._came, link))
 
     def walks(self, link: Link) -> bool:
-        """Is there anything new to be found in all that is below it?"""
-        return self._again or _remember(self._whole, link)
+        """Is there anything new to be found in all that is below it?
+
+        What a link carries is not remembered: it would fill the memory in which to look for what
+        has come.
+        """
+        return self._again or is_inline(link) or _remember(self._whole, link)
+
+    def passes(self, link: Link) -> None:
+        """It was read and is not answered. Raises `OverLimit`."""
+        self._silent += 1
+        if self._silent > SILENT_MAX:
+            raise OverLimit(f"{link} and others are linked to without end")
 
 
 def _remember(links: set[Link], link: Link) -> bool:
@@ -92,18 +102,10 @@ def blocks(
     Raises what `path.resolve` raises, `InvalidUnixFS`, and `OverLimit`.
     """
     seen = _Seen(again)
-    path = resolve(root, segments)
-    before: Block | None = None
-    try:
-        wanted = next(path)
-        while True:
-            before = Block(wanted, (yield from _take(wanted, seen)))
-            wanted = path.send(before.data)
-    except StopIteration as end:
-        link, rest = end.value.link, end.value.rest
-    if rest and before:  # it ends within a block, which has come
+    link, around = yield from _on_the_way(root, segments, seen)
+    if around is not None:
         if scope is Scope.ALL and span is None:
-            yield from _all(links_of(link, before.data), seen)
+            yield from _all(links_of(link, around), seen)
     elif span is not None or scope is Scope.ENTITY:
         yield from _entity(link, span, seen)
     elif scope is Scope.ALL:
@@ -112,17 +114,38 @@ def blocks(
         yield Leaf(link)
 
 
+def _on_the_way(
+    root: Link, segments: Sequence[str], seen: _Seen
+) -> Generator[Link | Found, bytes | None, tuple[Link, bytes | None]]:
+    """The blocks on the path. Returns the link that it leads to; and if it ends within the block
+    behind that, this block, which has come."""
+    path, block = resolve(root, segments), None
+    try:
+        wanted = next(path)
+        while True:
+            block = yield from _take(wanted, seen)
+            wanted = path.send(block)
+    except StopIteration as end:
+        link, rest = end.value.link, end.value.rest
+    if not rest:
+        return link, None
+    return link, inline(link) if is_inline(link) else block
+
+
 def _take(link: Link, seen: _Seen) -> Generator[Link | Found, bytes | None, bytes]:
     """Read a block, and answer it unless it has come already."""
     block = yield from fetch(link)
     if seen.comes(link):
         yield Block(link, block)
+    else:
+        seen.passes(link)
     return block
 
 
 def _all(links: Sequence[Link], seen: _Seen) -> Stream[Found]:
     """These blocks, and everything below them."""
-    levels, pending = [(iter(links), len(links))], len(links)
+    below = [*_stored(links)]
+    levels, pending = [(iter(below), len(below))], len(below)
     while levels:
         children, count = levels[-1]
         link = next(children, None)
@@ -133,7 +156,7 @@ def _all(links: Sequence[Link], seen: _Seen) -> Stream[Found]:
             if seen.comes(link):
                 yield Leaf(link)
         elif seen.walks(link):
-            below = links_of(link, (yield from _take(link, seen)))
+            below = [*_stored(links_of(link, (yield from _take(link, seen))))]
             pending += len(below)
             if len(levels) >= DEPTH_MAX or pending > PENDING_MAX:
                 raise OverLimit(f"the DAG at {link} is too deep, or too wide")
@@ -141,33 +164,61 @@ def _all(links: Sequence[Link], seen: _Seen) -> Stream[Found]:
                 levels.append((iter(below), len(below)))
 
 
+def _stored(links: Iterable[Link]) -> Iterator[Link]:
+    """Those that do not carry their blocks inside; and in place of one that does, those in what it
+    carries, which is a part of the block around it, however deep it goes."""
+    for link in links:
+        if not is_inline(link):
+            yield link
+        elif link.codec in _WITH_LINKS:
+            yield from _stored(links_of(link, inline(link)))
+
+
 def _entity(link: Link, span: Span | None, seen: _Seen) -> Stream[Found]:
-    if link.codec != DAG_PB:
-        if seen.comes(link):
-            yield Leaf(link)
-        return
+    if link.codec == DAG_PB:
+        yield from _of_node((yield from _node(link, seen)), span, seen)
+    elif seen.comes(link):
+        yield Leaf(link)
+
+
+def _node(link: Link, seen: _Seen) -> Generator[Link | Found, bytes | None, Node | None]:
+    """Read a block, and answer it. Of what is no UnixFS, the entity is the block."""
     block = yield from _take(link, seen)
     try:
-        node = read(link, block)
-    except InvalidUnixFS:  # of what is no UnixFS, the entity is the block
-        return
-    if isinstance(node, File):
-        bounds = None if span is None else span.within(node.size)
-        if span is None or bounds is not None:
-            yield from _file(node, bounds, seen)
-    elif isinstance(node, Shard):
-        yield from _shards(node, seen)
+        return read(link, block)
+    except InvalidUnixFS:
+        return None
 
 
-def _file(file: File, bounds: tuple[int, int] | None, seen: _Seen) -> Stream[Found]:
-    """The blocks below a file that hold the bytes within `bounds`, or all."""
-    levels, open_parts = [(file, _parts(file, 0, bounds))], len(file.parts)
+def _of_node(node: Node | None, span: Span | None, seen: _Seen) -> Stream[Found]:
+    """What is below: a stream that holds no content of the node."""
+    if isinstance(node, Shard):
+        return _shards(node, seen)
+    if not isinstance(node, File):
+        return _none()
+    bounds = None if span is None else span.within(node.size)
+    if span is not None and bounds is None:
+        return _none()
+    return _file(node.parts, len(node.content), bounds, seen)
+
+
+def _none() -> Stream[Found]:
+    yield from ()
+
+
+def _file(
+    parts: Sequence[Part], at: int, bounds: tuple[int, int] | None, seen: _Seen
+) -> Stream[Found]:
+    """The blocks of a file behind its first `at` bytes that hold the bytes within `bounds`, or
+    all."""
+    check_width(len(parts))
+    levels, open_parts = [(_parts(parts, at, bounds), len(parts))], len(parts)
     while levels:
-        parent, parts = levels[-1]
-        part, at = next(parts, (None, 0))
+        below, count = levels[-1]
+        part, at = next(below, (None, 0))
         if part is None:
             levels.pop()
-            open_parts -= len(parent.parts)
+            open_parts -= count
         elif part.link.codec == RAW:
             if seen.comes(part.link):
                 yield Leaf(part.link)
@@ -175,13 +226,15 @@ def _file(file: File, bounds: tuple[int, int] | None, seen: _Seen) -> Stream[Fou
             child = as_part(part, (yield from _take(part.link, seen)))
             open_parts += len(child.parts)
             check_depth(part.link, len(levels), open_parts)
-            levels.append((child, _parts(child, at, bounds)))
+            levels.append((_parts(child.parts, at + len(child.content), bounds), len(child.parts)))
 
 
-def _parts(file: File, at: int, bounds: tuple[int, int] | None) -> Iterator[tuple[Part, int]]:
+def _parts(
+    parts: Sequence[Part], at: int, bounds: tuple[int, int] | None
+) -> Iterator[tuple[Part, int]]:
     if bounds is None:
-        return ((part, 0) for part in file.parts)
-    return parts_in(file, at, *bounds)
+        return ((part, 0) for part in parts)
+    return parts_in(parts, at, *bounds)
 
 
 def _is_whole(part: Part, at: int, bounds: tuple[int, int] | None) -> bool:

@@ -2,12 +2,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.walking import Store, answers
+from support.walking import Store, answers, held_until
 from taijitu.ipld import dagcbor, dagjson
-from taijitu.ipld.cid import DAG_JSON, IDENTITY, RAW, Link, link_to, link_with
+from taijitu.ipld.cid import DAG_JSON, DAG_PB, IDENTITY, RAW, Link, link_to, link_with
 from taijitu.unixfs import dag
-from taijitu.unixfs.block import Packed
-from taijitu.unixfs.dag import Block, Leaf, Scope, blocks
+from taijitu.unixfs.block import Block, Packed
+from taijitu.unixfs.dag import Leaf, Scope, blocks
+from taijitu.unixfs.data import Kind
 from taijitu.unixfs.directory import DirectoryPacker
 from taijitu.unixfs.failures import BadPath, InvalidUnixFS, NotFound, OverLimit
 from taijitu.unixfs.file import FilePacker
@@ -140,6 +141,38 @@ def test_what_links_carry_never_comes_and_what_it_links_to_does() -> None:
     assert walked(store, root, "a/0") == [root, end]
 
 
+def carried(value: object) -> Link:
+    """A link that carries a block of DAG-CBOR."""
+    block = dagcbor.encode(value)
+    return link_with(bytes((IDENTITY, len(block))) + block, 0x71)
+
+
+def cbor(store: Store, value: object) -> Link:
+    block = dagcbor.encode(value)
+    store[link_to(block)] = block
+    return link_to(block)
+
+
+def test_below_a_path_that_ends_within_a_link_is_what_that_links_to() -> None:
+    store = Store()
+    x, y = leaf(store, b"x"), leaf(store, b"y")
+    inside = carried({"k": [1, y]})
+    for root, path in (
+        (directory(store, [("a", inside), ("x", x)]), "a/k"),
+        (cbor(store, {"c": inside, "other": x}), "c/k"),
+    ):
+        assert walked(store, root, path) == [root, y]
+        assert walked(store, root, path, Scope.BLOCK) == [root]
+    assert walked(store, inside, "k") == [y]
+
+
+def test_links_within_links_are_followed_in_their_place() -> None:
+    store = Store()
+    a, b, c = (leaf(store, name) for name in (b"a", b"b", b"c"))
+    root = cbor(store, [a, carried([carried({"b": b})]), Link.parse("bafkqaaa"), c])
+    assert walked(store, root) == [root, a, b, c]
+
+
 def test_links_in_dag_cbor_and_dag_json_are_followed() -> None:
     store = Store()
     a, b = leaf(store, b"a"), leaf(store, b"b")
@@ -200,6 +233,71 @@ def test_so_is_any_part_of_it() -> None:
     assert len(store.asked) <= 18
     assert len(walked(store, root, "", Scope.ENTITY, Span(2**59 - 1, 2**59))) == 7
     assert len(store.asked) <= 12
+
+
+def fillers(store: Store, count: int) -> list[Link]:
+    """Nodes with `count` links that carry something, no two the same."""
+    links = [carried(at) for at in range(count)]
+    return [directory(store, [(f"{link}", link)]) for link in links]
+
+
+def test_so_it_is_when_more_was_found_than_can_be_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is answered is counted; what is not answered has to end by itself."""
+    monkeypatch.setattr(dag, "SEEN_MAX", 60)
+    store = Store()
+    high = tower(store, 5, 6)
+    many = directory(store, [(f"{at}", link) for at, link in enumerate(fillers(store, 30))])
+    wide = directory(store, [(f"{at}", carried(at)) for at in range(100)])
+    root = directory(store, [("1", wide), ("2", many), ("3", high)])
+    assert walked(store, root).count(high) == 1
+    assert len(store.asked) <= 60
+
+
+@pytest.mark.parametrize("silent", [50, 100])
+def test_nor_is_it_walked_for_long_where_only_its_edge_came_before(
+    monkeypatch: pytest.MonkeyPatch, silent: int
+) -> None:
+    """The edge of a span is not walked as a whole, and so it is not remembered as such."""
+    monkeypatch.setattr(dag, "SEEN_MAX", 100)
+    monkeypatch.setattr(dag, "SILENT_MAX", silent)
+    store = Store()
+    high, size = tower(store, 5, 6), 6**5
+    others = [
+        (file(store, [(leaf(store, b"%d" % at), len(f"{at}"))]), len(f"{at}")) for at in range(200)
+    ]
+    root = file(store, [(high, size), *others, (high, size)])
+    with pytest.raises(OverLimit, match="without end"):
+        walked(store, root, "", Scope.ENTITY, Span(size - 1))
+    assert len(store.asked) <= 200 + 5 + 2 + silent
+
+
+@pytest.mark.parametrize("kind", [Kind.FILE, Kind.HAMT_SHARD])
+def test_nor_are_nodes_without_end_that_links_carry(
+    monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    monkeypatch.setattr(dag, "SILENT_MAX", 5)
+    store, inside = Store(), Store()
+    if kind is Kind.FILE:
+        [data] = [inside[file(inside, [], content=b"x")]]
+        root = file(store, [(link_with(bytes((IDENTITY, len(data))) + data, DAG_PB), 1)] * 6)
+    else:
+        end = link_with(bytes((IDENTITY, 0)))
+        [data] = [inside[shard(inside, {0: ("a", end)}, 8)]]
+        below = link_with(bytes((IDENTITY, len(data))) + data, DAG_PB)
+        root = shard(store, dict.fromkeys(range(6), ("", below)), 8)
+    with pytest.raises(OverLimit, match="without end"):
+        walked(store, root, "", Scope.ENTITY)
+
+
+def test_a_walk_holds_no_content_of_the_nodes_on_its_way() -> None:
+    store, size = Store(), 100_000
+    link, total = leaf(store, b"x"), 1
+    for level in range(31):
+        link, total = file(store, [(link, total)], content=bytes((level,)) * size), total + size
+    stream = blocks(link, [], Scope.ENTITY, Span(total - 1))
+    assert held_until(Leaf, stream, store) < 8 * size
 
 
 def test_shards_with_a_myriad_of_ways_are_walked_once() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.walking import Store, answers, bytes_at, file_at
+from support.walking import Store, answers, bytes_at, file_at, held_until
 from taijitu.ipld.cid import IDENTITY, RAW, Link, link_with
 from taijitu.unixfs import content
 from taijitu.unixfs.content import DEPTH_MAX, Piece, pieces
@@ -197,6 +197,23 @@ def test_a_file_may_not_have_absurdly_many_parts_pending(monkeypatch: pytest.Mon
     assert bytes_at(wide, store) == b"x"
     with pytest.raises(OverLimit, match="more than 100 parts"):
         bytes_at(hostile.file(store, [(wide, size)]), store)
+
+
+def test_that_counts_for_a_single_node_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "OPEN_PARTS_MAX", 100)
+    store = Store()
+    with pytest.raises(OverLimit, match="more than 100 parts"):
+        bytes_at(hostile.file(store, [(hostile.leaf(store, b"x"), 1)] * 101), store)
+
+
+def test_a_walk_holds_no_content_of_the_nodes_on_its_way() -> None:
+    store, size = Store(), 100_000
+    link, total = hostile.leaf(store, b"x"), 1
+    for level in range(31):
+        more = bytes((level,)) * size
+        link, total = hostile.file(store, [(link, total)], content=more), total + size
+    stream = pieces(file_at(link, store), total - 1)
+    assert held_until(Piece, stream, store) < 8 * size
 
 
 def test_a_file_of_an_exbibyte_in_seven_blocks_is_read_anywhere_at_once() -> None:

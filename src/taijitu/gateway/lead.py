@@ -42,9 +42,13 @@ class End(Exception):
 
 
 async def aside(size: int, make: Callable[[], Result]) -> Result:
-    """What is made of `size` bytes, without keeping others waiting. Raises what `make` raises."""
-    if size <= READ_AT_ONCE:
-        return make()
+    """What is made of a block of `size` bytes, without keeping others waiting. Raises what `make`
+    raises."""
+    return make() if size <= READ_AT_ONCE else await slowly(make)
+
+
+async def slowly(make: Callable[[], Result]) -> Result:
+    """What takes long to make. Raises what `make` raises."""
     return await asyncio.get_running_loop().run_in_executor(READERS, make)
 
 

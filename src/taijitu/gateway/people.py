@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import aclosing, contextmanager
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from taijitu.gateway.blocks import Blocks, Unavailable
-from taijitu.gateway.lead import in_order, result, stream
+from taijitu.gateway.lead import aside, in_order, result, stream
 from taijitu.ipld.cid import DAG_PB, RAW, Link
 from taijitu.kernel.record import Record
 from taijitu.unixfs import content, node, path
@@ -17,6 +18,12 @@ from taijitu.unixfs.node import Directory, File, Shard, Symlink
 
 INDEX: Final = "index.html"
 """The file that stands for its directory."""
+
+NAMES_SIZE_MAX: Final = 256 * 1024
+"""Characters of names after which a page is full."""
+
+LINK_SIZE_MIN: Final = 8
+"""Bytes of a link in a block, at least."""
 
 
 class Open(Record):
@@ -40,7 +47,8 @@ async def opened(link: Link, blocks: Blocks) -> Opened:
         return Open(link, await blocks.size(link))
     if link.codec != DAG_PB:
         raise NotUnixFS(f"{link} is no file and no directory: its codec is {link.codec:#x}")
-    found = node.read(link, await blocks.get(link))
+    block = await blocks.get(link)
+    found = await aside(len(block), partial(node.read, link, block))
     if isinstance(found, File):
         return Open(link, found.size, found, found.mtime)
     return found
@@ -49,7 +57,7 @@ async def opened(link: Link, blocks: Blocks) -> Opened:
 async def index_of(link: Link, directory: Directory | Shard, blocks: Blocks) -> Open | None:
     """The file that stands for a directory, if there is one."""
     try:
-        index = await result(path.child(link, directory, INDEX), blocks)
+        index = await result(path.child(link, directory, INDEX), blocks, size_of(directory))
     except NotFound:
         return None
     try:
@@ -82,14 +90,23 @@ def told_as(why: Trouble, text: str) -> Trouble:
 async def listed(
     directory: Directory | Shard, after: str | None, limit: int, blocks: Blocks
 ) -> tuple[tuple[Entry, ...], bool]:
-    """The entries behind a name, as many as a page holds; and whether there are more."""
+    """The entries behind a name, as many as a page holds: up to `limit`, fewer where names are
+    long; and whether there are more."""
     found: list[Entry] = []
-    async with aclosing(stream(entries(directory, after), blocks)) as walk:
+    size = 0
+    walk = stream(entries(directory, after), blocks, size_of(directory))
+    async with aclosing(walk):
         async for entry in walk:
-            if len(found) == limit:
+            if len(found) == limit or size > NAMES_SIZE_MAX:
                 return tuple(found), True
             found.append(entry)
+            size += len(entry.name)
     return tuple(found), False
+
+
+def size_of(directory: Directory | Shard) -> int:
+    """Bytes of the block, at least, that is looked through to find names. Slots are looked up."""
+    return len(directory.links) * LINK_SIZE_MIN if isinstance(directory, Directory) else 0
 
 
 async def read(

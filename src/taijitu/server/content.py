@@ -6,6 +6,7 @@ What strangers have stored is shown, and never acts for us: a page of theirs has
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
@@ -14,13 +15,14 @@ from taijitu.gateway import listing, people, types, values
 from taijitu.gateway.asked import Asked
 from taijitu.gateway.blocks import Blocks
 from taijitu.gateway.car import archive
-from taijitu.gateway.lead import result
+from taijitu.gateway.lead import aside, result, slowly
 from taijitu.gateway.listing import Shelf
 from taijitu.gateway.people import Open
 from taijitu.ipld.cid import Link
 from taijitu.kernel.record import Record
 from taijitu.server.dispositions import disposition, location, modified
 from taijitu.server.http import Answer, HttpAnswer, Request, Stream, sentence
+from taijitu.server.limits import SENT_AT_ONCE
 from taijitu.server.ranges import Part, holds, known, part_of, range_holds
 from taijitu.unixfs import path as paths
 from taijitu.unixfs.node import Directory, Shard, Symlink
@@ -128,7 +130,7 @@ class Content:
             return HttpAnswer(
                 200, headers | {"accept-ranges": "bytes", "content-length": str(size)}
             )
-        return partly(look, headers, await self.blocks.get(look.link))
+        return await partly(look, headers, await self.blocks.get(look.link))
 
     async def car(self, look: Look) -> Answer:
         """A CAR, as long as it may be."""
@@ -159,8 +161,9 @@ class Content:
         if (answer := look.unchanged(headers)) is not None:
             return answer
         block = await self.blocks.get(look.link)
-        body = values.written(look.link, block, look.found.rest, language)
-        return partly(look, headers | policy(headers), body)
+        write = partial(values.written, look.link, block, look.found.rest, language)
+        body = await aside(len(block), write)
+        return await partly(look, headers | policy(headers), body)
 
     async def page(self, look: Look) -> Answer:
         """What a link leads to, as what it is."""
@@ -175,7 +178,9 @@ class Content:
                 return await self.directory(look, found)
             case Symlink(target):
                 headers = look.headers(str(look.link), "inode/symlink")
-                return look.unchanged(headers) or partly(look, headers | policy(headers), target)
+                return look.unchanged(headers) or await partly(
+                    look, headers | policy(headers), target
+                )
 
     async def value_page(self, look: Look, language: values.Language) -> Answer:
         """Data, shown to a person who looks; as it is to everybody else."""
@@ -188,8 +193,8 @@ class Content:
         if (answer := look.unchanged(headers)) is not None:
             return answer
         block, asked = await self.blocks.get(look.link), look.asked
-        body = values.page(asked.spelled, asked.segments, look.link, block, look.found.rest)
-        return HttpAnswer(200, headers, body)
+        show = partial(values.page, asked.spelled, asked.segments, look.link, block)
+        return await whole(look, 200, headers, await slowly(partial(show, look.found.rest)))
 
     async def directory(self, look: Look, found: Directory | Shard) -> Answer:
         """The file that stands for a directory, or a page of its entries."""
@@ -209,7 +214,7 @@ class Content:
             return Stream(200, headers, None, nothing())
         entries, more = await people.listed(found, after, listing.ENTRIES_MAX, self.blocks)
         shelf = Shelf(asked.spelled, asked.segments, look.link, entries, after, more)
-        return HttpAnswer(200, headers, listing.page(shelf))
+        return await whole(look, 200, headers, await slowly(partial(listing.page, shelf)))
 
     async def file(self, look: Look, file: Open, name: str | None) -> Answer:
         """A file, or a part of it."""
@@ -253,17 +258,28 @@ class Content:
         return types.by_bytes(seen)
 
 
-def partly(look: Look, headers: dict[str, str], body: bytes) -> HttpAnswer:
+async def partly(look: Look, headers: dict[str, str], body: bytes) -> Answer:
     """Some bytes at hand, or the part of them that is wanted."""
     headers = headers | {"accept-ranges": "bytes"}
     part = wanted(look, headers, len(body))
     if isinstance(part, HttpAnswer):
         return part
     if part is None:
-        return HttpAnswer(200, headers, body)
+        return await whole(look, 200, headers, body)
     start, end = part.start, part.start + part.length
     span = {"content-range": f"bytes {start}-{end - 1}/{len(body)}"}
-    return HttpAnswer(206, headers | span, body[start:end])
+    return await whole(look, 206, headers | span, body[start:end])
+
+
+async def whole(look: Look, status: int, headers: dict[str, str], body: bytes) -> Answer:
+    """Bytes at hand. Those of which not all are sent at once hold their place until they are."""
+    if look.is_head:
+        return HttpAnswer(status, headers | {"content-length": str(len(body))})
+    if len(body) <= SENT_AT_ONCE:
+        return HttpAnswer(status, headers, body)
+    chunks = look.hold(only(body))
+    await anext(chunks)
+    return Stream(status, headers, len(body), chunks)
 
 
 def wanted(look: Look, headers: dict[str, str], size: int) -> Part | HttpAnswer | None:
@@ -302,6 +318,10 @@ def tag_within(look: Look, form: str) -> str:
     """A tag for a value, which may be within its block."""
     rest = "/".join(look.found.rest).encode("utf-8", "surrogateescape")
     return f"{look.link}.{form}" + (f".{sha256(rest).hexdigest()[:16]}" if rest else "")
+
+
+async def only(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
 
 
 async def nothing() -> AsyncGenerator[bytes, None]:

@@ -126,6 +126,7 @@ async def contents(storage: Storage) -> list[object]:
         [await storage.block(plan) for plan in LINKS],
         [await storage.receipt(plan) for plan in LINKS],
         [await storage.slices(plan, limit=10) for plan in LINKS],
+        [await storage.slices(plan, after=LINKS[0], limit=1) for plan in LINKS],
         [await storage.slices_in(plan, after=LINKS[0], limit=10) for plan in LINKS],
         [[head for _, head in page] for page in pages],
         await storage.open_tasks(),

@@ -272,9 +272,11 @@ class Storage(Protocol):
         """Drop the receipts recorded before a time."""
         ...
 
-    async def slices(self, multihash: bytes, limit: int) -> Sequence[SliceRow]:
-        """Where the bytes of a multihash lie, in the order of the objects that hold them. Of each
-        object only the place that was heard of first is known."""
+    async def slices(
+        self, multihash: bytes, limit: int, *, after: bytes = b""
+    ) -> Sequence[SliceRow]:
+        """Where the bytes of a multihash lie, in the order of the objects that hold them, in those
+        behind `after`. Of each object only the place that was heard of first is known."""
         ...
 
     async def slices_in(

@@ -102,8 +102,11 @@ class MemoryStorage:
         row = self._receipts.get(task)
         return None if row is None else row.block
 
-    async def slices(self, multihash: bytes, limit: int) -> Sequence[SliceRow]:
-        shards = sorted(shard for shard, held in self._slices.items() if multihash in held)
+    async def slices(
+        self, multihash: bytes, limit: int, *, after: bytes = b""
+    ) -> Sequence[SliceRow]:
+        held = [shard for shard, rows in self._slices.items() if multihash in rows]
+        shards = sorted(shard for shard in held if shard > after)
         return [self._slices[shard][multihash] for shard in shards[: max(limit, 0)]]
 
     async def slices_in(

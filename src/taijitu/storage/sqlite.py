@@ -126,8 +126,10 @@ class SqliteStorage:
         rows = self._read("receipt", (task,))
         return rows[0][0] if rows else None
 
-    async def slices(self, multihash: bytes, limit: int) -> Sequence[SliceRow]:
-        rows = self._read("slices", (multihash, max(limit, 0)))
+    async def slices(
+        self, multihash: bytes, limit: int, *, after: bytes = b""
+    ) -> Sequence[SliceRow]:
+        rows = self._read("slices", (multihash, after, max(limit, 0)))
         return [SliceRow._make(row) for row in rows]
 
     async def slices_in(

@@ -26,6 +26,8 @@ class SliceRules(StorageSuite):
         assert list(await storage.slices(link("a"), limit=10)) == [here, there]
         assert list(await storage.slices(link("a"), limit=1)) == [here]
         assert list(await storage.slices(link("a"), limit=0)) == []
+        assert list(await storage.slices(link("a"), after=link("one"), limit=10)) == [there]
+        assert list(await storage.slices(link("a"), after=link("two"), limit=10)) == []
         assert list(await storage.slices(link("nothing"), limit=10)) == []
 
     async def test_what_lies_in_an_object_is_read_page_by_page(self, storage: Storage) -> None:

@@ -71,7 +71,7 @@ SELECT block FROM receipt WHERE task = ?1;
 
 -- name: slices
 SELECT multihash, shard, start, length FROM slice
-WHERE multihash = ?1 ORDER BY shard LIMIT ?2;
+WHERE multihash = ?1 AND shard > ?2 ORDER BY shard LIMIT ?3;
 
 -- name: slices_in
 SELECT multihash, shard, start, length FROM slice

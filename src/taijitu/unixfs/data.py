@@ -15,6 +15,10 @@ NANOSECONDS_MAX: Final = 999_999_999
 MODE_MAX: Final = 2**32 - 1
 SECONDS_MIN: Final = -(2**63)
 SECONDS_MAX: Final = 2**63 - 1
+FIELDS_MAX: Final = 64
+"""Fields of a message, apart from sizes of parts. Eight are known."""
+TIME_SIZE_MAX: Final = 64
+"""Bytes of a time. Those that are written have sixteen at most."""
 
 _TYPE, _DATA, _FILESIZE, _BLOCKSIZES, _HASH_TYPE, _FANOUT, _MODE, _MTIME = range(1, 9)
 _SECONDS, _NANOSECONDS = 1, 2
@@ -111,13 +115,16 @@ def _decode(data: bytes) -> Data:
     numbers: dict[int, int] = {}
     texts: dict[int, bytes] = {}
     sizes: list[int] = []
-    offset, end = 0, len(data)
+    offset, end, fields = 0, len(data), 0
     while offset < end:
         tag = data[offset]
         if tag == _BLOCKSIZES << 3:
             size, offset = varint.decode(data, offset + 1)
-            sizes.append(size)
+            _add(sizes, size)
             continue
+        fields += 1
+        if fields > FIELDS_MAX:
+            raise InvalidUnixFS(f"not UnixFS: a message of more than {FIELDS_MAX} fields")
         tag, offset = varint.decode(data, offset)
         field, kind = tag >> 3, tag & 7
         value, offset = _value(data, offset, kind)
@@ -130,11 +137,9 @@ def _decode(data: bytes) -> Data:
             else:
                 texts[field] = value
         elif field == _BLOCKSIZES and kind == _BYTES and isinstance(value, bytes):
-            sizes += _packed(value)
+            _add_packed(sizes, value)
         elif field <= _MTIME:
             raise InvalidUnixFS(f"not UnixFS: field {field} is of the wrong type")
-    if len(sizes) > LINKS_MAX:
-        raise InvalidUnixFS(f"a file of more than {LINKS_MAX} parts")
     return _assembled(numbers, texts, sizes)
 
 
@@ -183,17 +188,24 @@ def _value(data: bytes, offset: int, kind: int) -> tuple[int | bytes, int]:
     return data[offset : offset + size], offset + size
 
 
-def _packed(data: bytes) -> list[int]:
+def _add_packed(sizes: list[int], data: bytes) -> None:
     """Numbers in a row, without a tag each: the other way to write a repeated field."""
-    numbers: list[int] = []
     offset = 0
     while offset < len(data):
         number, offset = varint.decode(data, offset)
-        numbers.append(number)
-    return numbers
+        _add(sizes, number)
+
+
+def _add(sizes: list[int], size: int) -> None:
+    if len(sizes) >= LINKS_MAX:
+        raise InvalidUnixFS(f"a file of more than {LINKS_MAX} parts")
+    sizes.append(size)
 
 
 def _decode_time(data: bytes) -> Time:
+    """Nanoseconds that are 0 need not be written; JavaScript writes them."""
+    if len(data) > TIME_SIZE_MAX:
+        raise InvalidUnixFS(f"not UnixFS: a time of {len(data)} bytes")
     seconds: int | None = None
     nanoseconds: int | None = None
     offset = 0
@@ -209,7 +221,7 @@ def _decode_time(data: bytes) -> Time:
                 raise InvalidUnixFS("not UnixFS: a time with a field twice, or of a wrong type")
     if seconds is None:
         raise InvalidUnixFS("not UnixFS: a time without seconds")
-    if nanoseconds is not None and not 1 <= nanoseconds <= NANOSECONDS_MAX:
+    if nanoseconds is not None and nanoseconds > NANOSECONDS_MAX:
         raise InvalidUnixFS(f"not UnixFS: a time with {nanoseconds} nanoseconds")
     return Time(seconds, nanoseconds or 0)
 

@@ -1,7 +1,12 @@
+import sys
+from collections.abc import Callable
+from types import FrameType
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taijitu.ipld import varint
 from taijitu.unixfs.data import Data, Kind, Time, decode, encode
 from taijitu.unixfs.failures import InvalidUnixFS
 
@@ -69,7 +74,7 @@ def test_fields_that_nobody_knows_are_skipped() -> None:
         (b"\x08\x02\x38\x80\x80\x80\x80\x10", "32 bits"),
         (b"\x08\x01\x42\x00", "without seconds"),
         (b"\x08\x01\x42\x04\x08\x01\x08\x01", "twice"),
-        (b"\x08\x01\x42\x07\x08\x01\x15\x00\x00\x00\x00", "0 nanoseconds"),
+        (b"\x08\x01\x42\x41\x08\x01" + b"\x18\x01" * 31 + b"\x18", "a time of 65 bytes"),
         (b"\x08\x01\x42\x07\x08\x01\x15\x00\xca\x9a\x3b", "1000000000 nanoseconds"),
         (b"\x08\x01\x42\x04\x08\x01\x10\x01", "wrong type"),
         (b"\x08\x01\x42\x0b\x08" + b"\xff" * 9 + b"\x02", "64 bits"),
@@ -82,11 +87,53 @@ def test_what_is_malformed_is_refused(data: bytes, why: str) -> None:
         decode(data)
 
 
-@pytest.mark.parametrize("each", [True, False])
-def test_a_file_has_so_many_parts_and_no_more(each: bool) -> None:
-    sizes = b"\x20\x00" * 100_001 if each else b"\x22\xa1\x8d\x06" + bytes(100_001)
-    with pytest.raises(InvalidUnixFS, match="more than 100000 parts"):
-        decode(b"\x08\x02" + sizes)
+def test_a_time_on_the_second_may_say_so() -> None:
+    """As the `ipfs-unixfs` package writes a file with the time `{secs: 5n, nsecs: 0}`."""
+    written = bytes.fromhex("080212026869180242070805" + "1500000000")
+    assert decode(written) == Data(Kind.FILE, b"hi", 2, mtime=Time(5))
+
+
+def calls_of(name: str, work: Callable[[], object]) -> int:
+    """How often something called so is called meanwhile."""
+    count = 0
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        count += event == "call" and frame.f_code.co_name == name
+
+    sys.setprofile(look)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        b"\x20\x00" * 200_000,
+        b"\x22" + varint.encode(200_000) + bytes(200_000),
+        b"\x20\x00" * 99_999 + b"\x22\x7f" + bytes(127),
+    ],
+)
+def test_a_file_has_so_many_parts_and_no_more_are_read(sizes: bytes) -> None:
+    def read() -> None:
+        with pytest.raises(InvalidUnixFS, match="more than 100000 parts"):
+            decode(b"\x08\x02" + sizes)
+
+    assert calls_of("_add", read) == 100_001
+
+
+@pytest.mark.parametrize("field", [b"\x48\x00", b"\x52\x00", b"\x22\x00"])
+def test_a_message_has_so_many_fields_and_no_more_are_read(field: bytes) -> None:
+    assert decode(b"\x08\x02" + field * 63).kind is Kind.FILE
+
+    def read() -> None:
+        with pytest.raises(InvalidUnixFS, match="more than 64 fields"):
+            decode(b"\x08\x02" + field * 10_000)
+
+    assert calls_of("_value", read) == 64
 
 
 @settings(deadline=None)

@@ -7,7 +7,9 @@ from typing import Final, NamedTuple
 
 from taijitu.unixfs.failures import BadSpan
 
-DIGITS_MAX: Final = 18
+NUMBER_MAX: Final = 2**63 - 1
+"""Some write it for "up to the end": files have no more bytes."""
+DIGITS_MAX: Final = len(f"{NUMBER_MAX}")
 
 
 class Span(NamedTuple):
@@ -35,6 +37,8 @@ def parse(text: str) -> Span:
 
 def _number(text: str) -> int:
     digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= DIGITS_MAX):
+    if not (digits.isascii() and digits.isdecimal()):
         raise BadSpan(f"{text[:80]!r} is not a number of bytes")
+    if len(digits) > DIGITS_MAX or int(digits) > NUMBER_MAX:
+        raise BadSpan(f"{text[:80]!r} is too large for a number of bytes: {NUMBER_MAX} at most")
     return int(text)

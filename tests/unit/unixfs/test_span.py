@@ -37,9 +37,17 @@ def test_a_span_is_two_numbers_or_a_star() -> None:
     assert parse("0:-5") == Span(0, -5)
 
 
+def test_a_number_may_be_as_large_as_64_bits_hold() -> None:
+    assert parse("3:9223372036854775807").within(10) == (3, 10)
+    assert parse("-9223372036854775807:*").within(10) == (0, 10)
+    for text in ("0:9223372036854775808", "0:" + "9" * 10_000, "-" + "9" * 19 + ":*"):
+        with pytest.raises(BadSpan, match="is too large"):
+            parse(text)
+
+
 WRONG = [
     *("", "5", ":", "5:", ":5", "*:5", "a:b", "1:2:3", "+1:2", "1.5:2", " 1:2", "١:٢", "1:--2"),
-    "9" * 19 + ":*",
+    "9" * 20 + ":*",
 ]
 
 

@@ -2,7 +2,7 @@
 
 import tracemalloc
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from taijitu.ipld.cid import Link
 from taijitu.unixfs.block import Block
@@ -10,7 +10,9 @@ from taijitu.unixfs.content import Piece, pieces
 from taijitu.unixfs.listing import Entry, entries
 from taijitu.unixfs.node import Directory, File, Shard, read
 from taijitu.unixfs.path import resolve
-from taijitu.unixfs.walk import Stream, run
+from taijitu.unixfs.walk import Stream, Walk
+
+Result = TypeVar("Result")
 
 
 class Store(dict[Link, bytes]):
@@ -30,6 +32,16 @@ class Store(dict[Link, bytes]):
     def get_block(self, link: Link) -> bytes:
         self.asked.append(link)
         return self[link]
+
+
+def run(walk: Walk[Result], store: Store) -> Result:
+    """What a walk returns."""
+    try:
+        wanted = next(walk)
+        while True:
+            wanted = walk.send(store.get_block(wanted))
+    except StopIteration as end:
+        return end.value
 
 
 def answers(stream: Stream[Any], store: Store) -> list[Any]:
@@ -84,9 +96,9 @@ def listed(link: Link, store: Store, after: str | None = None) -> list[Entry]:
     return answers(entries(node, after), store)
 
 
-def found_at(root: Link, path: str, store: Store, *, follow: bool = False) -> Link:
+def found_at(root: Link, path: str, store: Store) -> Link:
     """What a path leads to, which is a block of its own."""
-    resolved = run(resolve(root, path.split("/"), follow=follow), store.get_block)
+    resolved = run(resolve(root, path.split("/")), store)
     assert not resolved.rest
     assert resolved.trail[-1] == resolved.link
     return resolved.link

@@ -1,14 +1,14 @@
 """What a path leads to: through directories, shards of directories, DAG-CBOR and DAG-JSON.
 
-Law: a path never leads out of its root, and costs a limited number of blocks. Symlinks are followed
-only for those who ask for it: what they lead to depends on the path, not on the link.
+Law: a path never leads out of its root, and costs a limited number of blocks. Symlinks are not
+followed: what they lead to depends on the path, not on the link.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from taijitu.ipld import dagcbor, dagjson
-from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, DAG_PB, Link
+from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, Link
 from taijitu.unixfs.directory import NAME_SIZE_MAX, sought_bytes
 from taijitu.unixfs.failures import BadPath, InvalidUnixFS, NotFound, NotUnixFS, OverLimit
 from taijitu.unixfs.node import Directory, File, Shard, Symlink, read
@@ -17,8 +17,6 @@ from taijitu.unixfs.way import Way
 
 SEGMENTS_MAX: Final = 1_024
 """Names in a path. File systems allow no more than twice that."""
-SYMLINKS_MAX: Final = 40
-"""Symlinks on one path, as on Linux."""
 VALUE_SIZE_MAX: Final = 2 * 1024 * 1024
 """Bytes of a DAG-CBOR or DAG-JSON block: a value in memory may be fifty times larger."""
 INDEX_DIGITS_MAX: Final = 9
@@ -27,28 +25,23 @@ INDEX_DIGITS_MAX: Final = 9
 
 class Resolved(NamedTuple):
     link: Link
-    """The block that the path leads to. It was not asked for, unless symlinks are followed."""
+    """The block that the path leads to. If the path ends there, it was not asked for."""
     rest: tuple[str, ...]
     """The path that is left within a DAG-CBOR or DAG-JSON block: to something that is no link."""
     trail: tuple[Link, ...]
     """The root, then what each name led to, up to `link`."""
 
 
-def resolve(root: Link, segments: Sequence[str], *, follow: bool = False) -> Walk[Resolved]:
+def resolve(root: Link, segments: Sequence[str]) -> Walk[Resolved]:
     """Follow the names from `root`. `.` and `..` are taken as they are in a URL.
 
     Names are text; bytes that are not UTF-8 stand in it as `surrogateescape` puts them. Raises
     `NotFound`, `BadPath` for one that leads out of the root, `InvalidUnixFS`, `NotUnixFS` for a
-    block in which there are no names, and `OverLimit`. A root that is a symlink itself stays one:
-    there is no directory that it could be relative to.
+    block in which there are no names, and `OverLimit`.
     """
     todo = normal(segments)[::-1]
     trail = [root]
-    symlinks = steps = 0
-    while todo or (follow and trail[-1].codec == DAG_PB):
-        steps += 1
-        if steps > SEGMENTS_MAX + SYMLINKS_MAX:
-            raise OverLimit(f"a path of more than {SEGMENTS_MAX} names")
+    while todo:
         at = trail[-1]
         block = yield from fetch(at)
         if at.codec in _DECODERS:
@@ -56,19 +49,8 @@ def resolve(root: Link, segments: Sequence[str], *, follow: bool = False) -> Wal
             if found is None:
                 return Resolved(at, tuple(reversed(todo)), tuple(trail))
             trail.append(found)
-            continue
-        node = read(at, block)
-        if isinstance(node, Symlink) and follow and len(trail) > 1:
-            symlinks += 1
-            if symlinks > SYMLINKS_MAX:
-                raise OverLimit(f"more than {SYMLINKS_MAX} symlinks on a path")
-            trail.pop()
-            todo += _target(at, node)[::-1]
-        elif not todo:
-            break
         else:
-            trail.append((yield from child(at, node, todo.pop())))
-        _climb(trail, todo)
+            trail.append((yield from child(at, read(at, block), todo.pop())))
     return Resolved(trail[-1], (), tuple(trail))
 
 
@@ -124,25 +106,6 @@ def as_shard(parent: Shard, link: Link, block: bytes) -> Shard:
     if not node.slots:
         raise InvalidUnixFS(f"{link} is a shard of a directory, and empty")
     return node
-
-
-def _target(at: Link, symlink: Symlink) -> list[str]:
-    target = symlink.target.decode("utf-8", "surrogateescape")
-    if target.startswith("/"):
-        raise BadPath(f"the symlink {at} leads out of its root")
-    segments = [segment for segment in target.split("/") if segment not in ("", ".")]
-    if len(segments) > SEGMENTS_MAX:
-        raise BadPath(f"the symlink {at} is a path of more than {SEGMENTS_MAX} names")
-    return segments
-
-
-def _climb(trail: list[Link], todo: list[str]) -> None:
-    """Go up for each `..` that a symlink has put in front."""
-    while todo and todo[-1] == "..":
-        todo.pop()
-        if len(trail) < 2:
-            raise BadPath("a symlink leads out of its root")
-        trail.pop()
 
 
 _DECODERS: Final = {DAG_CBOR: dagcbor.decode, DAG_JSON: dagjson.decode}

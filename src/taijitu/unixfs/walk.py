@@ -8,7 +8,7 @@ Law: a walk asks only for what it cannot go on without. A block that it need not
 answers by name, so that whoever leads it may fetch several at once.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Final, TypeAlias, TypeVar
 
 from taijitu.ipld.cid import IDENTITY, Link
@@ -47,13 +47,3 @@ def fetch(link: Link) -> Walk[bytes]:
     if block is None:
         raise RuntimeError(f"a walk asked for {link} and was not given it")
     return block
-
-
-def run(walk: Walk[Result], blocks: Callable[[Link], bytes]) -> Result:
-    """Lead a walk to its result, where all blocks are at hand."""
-    try:
-        wanted = next(walk)
-        while True:
-            wanted = walk.send(blocks(wanted))
-    except StopIteration as end:
-        return end.value

@@ -20,17 +20,19 @@ ENTRIES_MAX: Final = 1_000
 NAME_SHOWN_MAX: Final = 200
 """Characters of a name that are shown."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Grows when the pages change, so that nobody keeps an old one."""
 
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 STEP: Final = 1024
 
 STYLE: Final = """\
-:root { color-scheme: light dark; --line: #8883; --dim: #888; --link: light-dark(#0757a8, #7ab8ff) }
+:root { color-scheme: light dark; --line: #8883; --dim: #888;
+  --back: #fff; --text: #1c1e21; --link: #0757a8 }
+@media (prefers-color-scheme: dark) { :root { --back: #16181c; --text: #e4e6ea; --link: #7ab8ff } }
 * { box-sizing: border-box }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em;
-  background: light-dark(#fff, #16181c); color: light-dark(#1c1e21, #e4e6ea) }
+  background: var(--back); color: var(--text) }
 a { color: var(--link); text-decoration: none }
 a:hover { text-decoration: underline }
 h1 { font-size: 1.15em; font-weight: 600; overflow-wrap: anywhere }

@@ -26,6 +26,9 @@ READERS_MAX: Final = 2
 
 READERS: Final = ThreadPoolExecutor(READERS_MAX, "gateway")
 
+STEPS_AT_A_STRETCH: Final = 64
+"""Steps of a walk after which others have a turn: blocks at hand keep nobody waiting for them."""
+
 AHEAD: Final = 1
 """Blocks that are read while one is being sent."""
 
@@ -56,8 +59,9 @@ async def result(walk: Walk[Result], blocks: Blocks, size: int = 0) -> Result:
     """What a walk comes to, which begins with a block at hand of `size` bytes. Raises `Unavailable`
     and `UnixFSError`."""
     try:
-        wanted = await step(walk, None, size)
+        wanted, turn = await step(walk, None, size), 0
         while True:
+            turn = await next_turn(turn)
             block = await blocks.get(wanted)
             wanted = await step(walk, block, len(block))
     except End as end:
@@ -65,19 +69,29 @@ async def result(walk: Walk[Result], blocks: Blocks, size: int = 0) -> Result:
 
 
 async def stream(walk: Stream[Found], blocks: Blocks, size: int = 0) -> AsyncGenerator[Found, None]:
-    """What a walk finds on its way, which begins with a block at hand of `size` bytes. Raises
-    `Unavailable` and `UnixFSError`."""
+    """What a walk finds on its way, which begins with a block at hand of `size` bytes. It may
+    answer a block before it looks at it. Raises `Unavailable` and `UnixFSError`."""
     try:
-        found = await step(walk, None, size)
+        found, turn = await step(walk, None, size), 0
         while True:
+            turn = await next_turn(turn)
             if isinstance(found, Link):
                 block = await blocks.get(found)
-                found = await step(walk, block, len(block))
+                size = len(block)
+                found = await step(walk, block, size)
             else:
                 yield found
-                found = await step(walk, None, 0)
+                found, size = await step(walk, None, size), 0
     except End:
         return
+
+
+async def next_turn(turn: int) -> int:
+    """Give way to others, now and then."""
+    if turn < STEPS_AT_A_STRETCH:
+        return turn + 1
+    await asyncio.sleep(0)
+    return 0
 
 
 async def in_order(

@@ -45,6 +45,41 @@ async def test_a_walk_runs_in_a_thread_while_it_looks_at_a_large_block(
     assert found == [at_first, True, False]
 
 
+async def test_a_large_block_may_be_answered_before_it_is_looked_at(blocks: Blocks) -> None:
+    def walk() -> Generator[Link | bool, bytes | None, None]:
+        for data in (LARGE, SMALL):
+            yield link_to(data, RAW)
+            yield here()
+            yield here()
+            yield here()
+
+    found = [each async for each in stream(walk(), blocks)]
+    assert found == [False, False, True, True, True, True]
+
+
+async def test_a_walk_through_what_is_at_hand_gives_way_to_others(blocks: Blocks) -> None:
+    at_hand, turns = Link.parse("bafkqaaa"), 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def walk() -> Generator[Link, bytes | None, None]:
+        for _ in range(1_000):
+            yield at_hand
+
+    beside = asyncio.create_task(others())
+    try:
+        await result(walk(), blocks)
+        assert (before := turns) >= 10
+        assert [each async for each in stream(walk(), blocks)] == []
+        assert turns - before >= 10
+    finally:
+        beside.cancel()
+
+
 async def test_a_walk_that_is_cancelled_in_its_midst_is_cancelled_and_nothing_else(
     blocks: Blocks,
 ) -> None:

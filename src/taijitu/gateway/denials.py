@@ -1,15 +1,17 @@
 """What is not given out: what the operator denied, and what only blocked spaces hold.
 
 There is no index from bytes to the spaces that hold them. How many do is counted with the bytes,
-and which of the few blocked ones do can be looked up: if those are all, nobody else does.
+and which of the few blocked ones do can be looked up: if those are all, nobody else does. Whoever
+comes to hold some bytes, or lets go of them, changes the cell of the blob: so what was found stands
+as long as that cell does, and no space is blocked or let in.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Coroutine, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from taijitu.buckets.names import link_of
-from taijitu.engine.cell import read_head
+from taijitu.engine.cell import path_text, read_head
 from taijitu.engine.engine import Engine
 from taijitu.ipld import multibase
 from taijitu.ipld.cid import Link
@@ -17,7 +19,6 @@ from taijitu.kernel.record import Record
 from taijitu.machines.allocation import Allocated
 from taijitu.machines.blob import Kept, Sweeping, blob_at
 from taijitu.machines.denial import LIST, Allow, Denied, Deny, denial_at
-from taijitu.machines.ledger import Blocked
 
 PAGE: Final = 500
 """Cells that are read at a time."""
@@ -25,11 +26,11 @@ PAGE: Final = 500
 PLACES_TOLD_MAX: Final = 1_000
 """Objects in which some bytes lie that are looked at, to be told to the operator."""
 
-HELD_MS: Final = 5_000
-"""How long it is believed that somebody who is not blocked holds some bytes."""
+VERDICTS_MAX: Final = 10_000
+"""Of how many objects it is remembered whether somebody who is not blocked holds them."""
 
-HELD_MAX: Final = 10_000
-"""Of how many objects that is remembered."""
+LOOKED_UP_AT_ONCE: Final = 50
+"""Spaces that are asked about before others have their turn: a millisecond or two."""
 
 
 class Denial(Record):
@@ -40,16 +41,38 @@ class Denial(Record):
     since: int
 
 
-class Denials:
-    """Asked for every block that is given out. While nothing is denied it costs nothing."""
+class Spaces(Protocol):
+    """Whoever knows which spaces are blocked."""
 
-    def __init__(self, engine: Engine) -> None:
+    async def all_blocked(self) -> frozenset[str]: ...
+
+    async def is_blocked(self, space: str) -> bool: ...
+
+
+Look: TypeAlias = asyncio.Task[frozenset[str]]
+"""A look for blocked spaces."""
+
+
+class Verdict(NamedTuple):
+    """Whether some bytes were held, as of the head of their blob and of a look."""
+
+    head: Link | None
+    look: Look
+    held: bool
+
+
+class Denials:
+    """Asked for every block that is given out. While nothing is denied it costs nothing. Let
+    `look_again` be told of spaces that are blocked or let in."""
+
+    def __init__(self, engine: Engine, spaces: Spaces) -> None:
         self.engine = engine
+        self.spaces = spaces
         self.any: bool | None = None
         """Whether anything was ever denied; `None` until somebody has looked."""
-        self.blocked: asyncio.Task[Sequence[str]] | None = None
-        """The look for blocked spaces that all wait for; `None` until somebody asks."""
-        self.held_until: dict[bytes, int] = {}
+        self.blocked: Look | None = None
+        """The look that all wait for; `None` until somebody asks."""
+        self.verdicts: dict[bytes, Verdict] = {}
 
     async def deny(self, link: Link, why: str) -> Denial:
         """Give some bytes out no more."""
@@ -103,59 +126,61 @@ class Denials:
 
     # Blocked spaces
 
-    def look_again(self) -> None:
-        """A space was blocked, or let in again."""
-        self.blocked = None
-        self.held_until.clear()
+    def look_again(self, space: str) -> None:
+        """A space was blocked, or let in again: the next who asks sees it."""
+        if self.blocked is not None:
+            self._begin(self._corrected(self.blocked, space))
 
     async def is_held(self, multihash: bytes) -> bool:
-        """Whether a space that is not blocked holds a stored object."""
-        looking = self._look()
+        """Whether a space that is not blocked holds an object, or has room set aside for it."""
+        look = self.blocked or self._begin(self.spaces.all_blocked())
         # Whoever gives up waiting does not end the look of the others.
-        blocked = await asyncio.shield(looking)
-        now = self.engine.now()
-        if self.held_until.get(multihash, 0) > now:
-            return True
-        held = await self._holders(multihash, blocked) > 0
-        if held and blocked and self.blocked is looking:
-            if len(self.held_until) >= HELD_MAX:
-                self.held_until.clear()
-            self.held_until[multihash] = now + HELD_MS
-        return held
-
-    async def _holders(self, multihash: bytes, blocked: Sequence[str]) -> int:
-        """How many spaces that are not blocked hold an object, or have room set aside for it."""
+        blocked = await asyncio.shield(look)
         name = name_of(multihash)
-        state = (await self.engine.read(blob_at(name))).state
-        holders = state.references if isinstance(state, Kept | Sweeping) else 0
-        for space in blocked:
-            if holders <= 0:
-                break
-            state = (await self.engine.read(("allocation", space, name))).state
-            holders -= isinstance(state, Allocated)
-        return holders
+        head = await self.engine.read(blob_at(name))
+        holders = head.state.references if isinstance(head.state, Kept | Sweeping) else 0
+        if holders == 0 or not blocked:
+            return holders > 0
+        known = self.verdicts.get(multihash)
+        if known is None or (known.head, known.look) != (head.cid, look):
+            held = await self._among(blocked, name) < holders
+            known = self._remember(multihash, Verdict(head.cid, look, held))
+        return known.held
 
-    def _look(self) -> asyncio.Task[Sequence[str]]:
-        """The look for blocked spaces, shared by all who ask until something changes."""
-        if self.blocked is None:
-            self.blocked = asyncio.create_task(self._blocked())
-            self.blocked.add_done_callback(self._over)
-        return self.blocked
+    async def _among(self, spaces: Collection[str], name: str) -> int:
+        """How many of some spaces hold an object. There may be very many of them that do not, and
+        so these cells are read past those that are kept at hand."""
+        found = 0
+        for number, space in enumerate(spaces, 1):
+            row = await self.engine.storage.head(path_text(("allocation", space, name)))
+            if row is not None:
+                found += isinstance(read_head(self.engine.machines, row)[0].state, Allocated)
+            if number % LOOKED_UP_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return found
 
-    def _over(self, look: asyncio.Task[Sequence[str]]) -> None:
+    def _remember(self, multihash: bytes, verdict: Verdict) -> Verdict:
+        if len(self.verdicts) >= VERDICTS_MAX:
+            self.verdicts.clear()
+        self.verdicts[multihash] = verdict
+        return verdict
+
+    def _begin(self, looking: Coroutine[Any, Any, frozenset[str]]) -> Look:
+        """A look that is shared by all who ask from now on."""
+        self.blocked = look = asyncio.create_task(looking)
+        look.add_done_callback(self._over)
+        return look
+
+    def _over(self, look: Look) -> None:
         """One that failed is begun anew by the next who asks."""
         failed = look.cancelled() or look.exception() is not None
         if failed and self.blocked is look:
             self.blocked = None
 
-    async def _blocked(self) -> Sequence[str]:
-        found: list[str] = []
-        after = ""
-        while rows := await self.engine.storage.scan("ledger/", after=after, limit=PAGE):
-            heads = [read_head(self.engine.machines, row)[0] for row in rows]
-            found += [head.path[1] for head in heads if isinstance(head.state, Blocked)]
-            after = rows[-1].path
-        return found
+    async def _corrected(self, before: Look, space: str) -> frozenset[str]:
+        """What an earlier look found, but for one space that is looked at again."""
+        found = await before
+        return found | {space} if await self.spaces.is_blocked(space) else found - {space}
 
 
 def denial(state: Denied) -> Denial:

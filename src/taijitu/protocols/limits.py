@@ -3,7 +3,8 @@
 Limits are kept under what they are about. While there are none at all, asking costs nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 from taijitu.engine.cell import read_head
@@ -28,7 +29,8 @@ SUBJECT_LENGTH_MAX: Final = 1_000
 OPERATOR: Final = "operator"
 """Limits that the operator sets by hand have no invocation to be named by."""
 
-PAGE: Final = 500
+PAGE: Final = 100
+"""Subjects that are read at once."""
 
 ID_SEPARATOR: Final = ":"
 """A limit is named `<invocation>:<subject>`: so it is found without looking through all."""
@@ -75,6 +77,13 @@ class Limits:
         self.engine = engine
         self.any: bool | None = None
         """Whether there ever was one; `None` until somebody has looked."""
+        self.observers: list[Callable[[str], None]] = []
+        """Told of each subject that has more or fewer limits than before."""
+
+    def tell(self, subject: str) -> None:
+        """The limits of a subject have changed."""
+        for observer in self.observers:
+            observer(subject)
 
     async def blocked(self, *subjects: str) -> bool:
         """Whether one of them is shut out."""
@@ -109,6 +118,7 @@ class Limits:
         name = link_to(f"{OPERATOR} {subject}".encode())
         message = Add(self.engine.now(), name, subject, 0.0)
         done = await self.engine.transact(subject_at(subject), message)
+        self.tell(subject)
         return refusal(done.reply)
 
     async def unblock(self, subject: str) -> bool:
@@ -118,6 +128,8 @@ class Limits:
         shut = [each for each in limits_in(state) if each.rate <= 0]
         for each in shut:
             await self.engine.transact(path, Remove(self.engine.now(), each.id))
+        if shut:
+            self.tell(subject)
         return bool(shut)
 
     async def all_blocked(self) -> AsyncIterator[str]:
@@ -129,6 +141,7 @@ class Limits:
                 if isinstance(state, Limited) and any(each.rate <= 0 for each in state.limits):
                     yield state.subject
             after = rows[-1].path
+            await asyncio.sleep(0)
 
 
 class RateLimits:
@@ -159,7 +172,9 @@ class RateLimits:
 
         message = Add(self.engine.now(), invocation.link, subject, rate)
         path = subject_at(subject)
-        return await self.durable.carry_out(invocation, path, message, answer)
+        outcome = await self.durable.carry_out(invocation, path, message, answer)
+        self.limits.tell(subject)
+        return outcome
 
     async def list(self, invocation: Invocation[RateLimitList]) -> Outcome:
         """The limits of a subject."""
@@ -188,7 +203,9 @@ class RateLimits:
 
         message = Remove(self.engine.now(), limit)
         path = subject_at(subject)
-        return await self.durable.carry_out(invocation, path, message, answer)
+        outcome = await self.durable.carry_out(invocation, path, message, answer)
+        self.limits.tell(subject)
+        return outcome
 
     def unwanted(self, resource: str, subject: str) -> Error | None:
         if resource != self.service:

@@ -1,6 +1,7 @@
 """Which spaces there are, and who may use them: every space capability asks here first."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from taijitu.engine.cell import read_head
@@ -17,8 +18,12 @@ from taijitu.machines.ledger import (
 )
 from taijitu.protocols.execution import Error
 from taijitu.protocols.limits import Limits
+from taijitu.protocols.names import segment
 
 PAGE: Final = 500
+
+LOOKED_AT_ONCE: Final = 100
+"""Spaces that are looked at before others have their turn: a millisecond or two."""
 
 
 class Space(Record, omit_defaults=True):
@@ -40,6 +45,9 @@ class Spaces:
         self.engine = engine
         self.open_capacity = open_capacity
         self.limits = Limits(engine)
+        self.limits.observers.append(self._limited)
+        self.observers: list[Callable[[str], None]] = []
+        """Told of each space that may have been blocked, or let in again."""
 
     async def provision(self, space: str, capacity: int) -> Space:
         """Give a space room for `capacity` bytes, now and from now on."""
@@ -52,6 +60,7 @@ class Spaces:
     async def block(self, space: str) -> Space:
         """Let nothing new into a space, known or not. What it holds stays."""
         await self.engine.transact(ledger_at(space), Block(self.engine.now(), space))
+        self._tell(space)
         found = await self.find(space)
         assert found is not None
         return found
@@ -60,6 +69,7 @@ class Spaces:
         """Let a space in again, with the room that it had; `None` if that was none."""
         await self.engine.transact(ledger_at(space), Unblock(self.engine.now(), space))
         await self.limits.unblock(space)
+        self._tell(space)
         return await self.find(space)
 
     async def find(self, space: str) -> Space | None:
@@ -83,6 +93,22 @@ class Spaces:
                 if isinstance(head.state, Provisioned | Blocked)
             ]
             after = rows[-1].path
+
+    async def is_blocked(self, space: str) -> bool:
+        """Whether nothing new is let into a space, known or not. A limit is the other way."""
+        state = (await self.engine.read(ledger_at(space))).state
+        return isinstance(state, Blocked) or await self.limits.blocked(space)
+
+    async def all_blocked(self) -> frozenset[str]:
+        """The spaces into which nothing new is let, known or not."""
+        found = {each async for each in self.limits.all_blocked() if may_be_space(each)}
+        after, storage = "", self.engine.storage
+        while rows := await storage.scan("ledger/", after=after, limit=LOOKED_AT_ONCE):
+            heads = [read_head(self.engine.machines, row)[0] for row in rows]
+            found.update(head.path[1] for head in heads if isinstance(head.state, Blocked))
+            after = rows[-1].path
+            await asyncio.sleep(0)
+        return frozenset(found)
 
     async def serves(self, space: str) -> bool:
         """Whether the space has room, or would get some on first use."""
@@ -108,7 +134,19 @@ class Spaces:
         return None
 
     async def _described(self, space: str, state: Provisioned | Blocked) -> Space:
-        """A limit is the other way to block a space."""
         blocked = isinstance(state, Blocked) or await self.limits.blocked(space)
         capacity = state.capacity or 0
         return Space(space, capacity, state.reserved, state.used, state.entries, blocked)
+
+    def _limited(self, subject: str) -> None:
+        if may_be_space(subject):
+            self._tell(subject)
+
+    def _tell(self, space: str) -> None:
+        for observer in self.observers:
+            observer(space)
+
+
+def may_be_space(subject: str) -> bool:
+    """Whether a subject of limits can be the name of a space, and not only look like one."""
+    return subject.startswith("did:") and segment(subject) == subject

@@ -97,20 +97,17 @@ class Admin:
 
     async def block(self, space: str) -> dict[str, Any]:
         """Let nothing new into a space."""
-        found = await self.spaces.block(space_did(space))
-        self.denials.look_again()
-        return plain(found)
+        return plain(await self.spaces.block(space_did(space)))
 
     async def unblock(self, space: str) -> dict[str, Any]:
         """Let a space in again. One that never had room is as unknown as before."""
         found = await self.spaces.unblock(space_did(space))
-        self.denials.look_again()
         return plain(found) if found else {"space": space}
 
     async def deny(self, cid: str, why: str) -> dict[str, Any]:
         """Give some bytes out no more. `also_in` tells the stored objects in which they lie, too,
         and that are given out."""
-        if len(why) > WHY_LENGTH_MAX or not (why.isprintable() or not why):
+        if len(why) > WHY_LENGTH_MAX or not why.isprintable():
             raise BadRequest(f"a reason is one line of up to {WHY_LENGTH_MAX} characters")
         denied = await self.denials.deny(link := stored_under(cid), why)
         also_in = await self.denials.lies_in(link)

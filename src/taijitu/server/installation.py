@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from taijitu.actors import actors
+from taijitu.actors import WIDTHS, actors
 from taijitu.actors.agent import glance
 from taijitu.actors.audit import Audit
+from taijitu.actors.facts import Wanted
 from taijitu.buckets.disk import DiskBucket
 from taijitu.buckets.names import path_of
 from taijitu.buckets.presign import Presigner
@@ -67,16 +68,17 @@ class Installation:
         self.post = post(signer, config.public_url, smtp_url, self._now, testing=config.testing)
         deliver = self.post.deliver
         acting = actors(
-            *(bucket, self._read, self._now, tell, storage), deliver=deliver, note=self._note
+            *(bucket, self._read, self._now, tell, storage), note=self._note, deliver=deliver
         )
         self.clock = SystemClock()
         self.settling = Settling(Promises(signer), self._location)
         self.engine = Engine(storage, MACHINES, acting, self.clock, self.settling.witness())
-        self.dispatcher = Dispatcher(self.engine, report, promises=glance(bucket))
+        self.dispatcher = Dispatcher(self.engine, report, promises=glance(bucket), widths=WIDTHS)
         self.spaces = Spaces(
             self.engine, config.space_capacity if config.provision == "open" else None
         )
-        self.denials = Denials(self.engine)
+        self.denials = Denials(self.engine, self.spaces)
+        self.spaces.observers.append(self.denials.look_again)
         self.accounts = Accounts(self.engine, config.plans, config.did)
         self.logins = Logins(self.engine, signer)
 
@@ -120,8 +122,8 @@ class Installation:
     async def _read(self, path: CellPath) -> State:
         return (await self.engine.read(path)).state
 
-    async def _note(self, slices: Sequence[SliceRow]) -> None:
-        await self.engine.note(slices)
+    async def _note(self, slices: Sequence[SliceRow], wanted: Wanted) -> bool:
+        return await self.engine.note(slices, wanted)
 
     def _now(self) -> int:
         return self.clock.now()

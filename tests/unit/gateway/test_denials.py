@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from taijitu.gateway.denials import Denials
+from taijitu.gateway.denials import LOOKED_UP_AT_ONCE, Denials
 from taijitu.ipld.cid import CAR, RAW, link_to, link_with, multihash
 from taijitu.kernel.failures import Fault
 from taijitu.server.admin import Admin, BadRequest
@@ -47,7 +47,8 @@ async def test_another_process_finds_what_was_denied_before_it_began(
     installation: Installation,
 ) -> None:
     await installation.denials.deny(LINK, "")
-    assert await Denials(installation.engine).find(LINK.multihash) is not None
+    again = Denials(installation.engine, installation.spaces)
+    assert await again.find(LINK.multihash) is not None
 
 
 async def test_bytes_are_held_while_a_space_holds_them(installation: Installation) -> None:
@@ -92,8 +93,85 @@ async def test_all_who_ask_wait_for_one_look_at_the_blocked_spaces(
     assert looks == 1
     await admin.ask("block", {"space": ALICE})
     assert not await denials.is_held(LINK.multihash)
+    assert looks == 1, "a space that is blocked later is looked at alone"
+
+
+async def test_what_a_space_holds_that_a_limit_shuts_out_is_not_held(
+    installation: Installation,
+) -> None:
+    """Found by the look at all of them, and by those that follow it."""
+    spaces = installation.spaces
+    await hold(installation, LINK.multihash)
+    await spaces.limits.block(ALICE)
+    assert not await installation.denials.is_held(LINK.multihash)
+    await spaces.limits.unblock(ALICE)
+    assert await installation.denials.is_held(LINK.multihash)
+    await spaces.limits.block(ALICE)
+    assert not await installation.denials.is_held(LINK.multihash)
+    await spaces.unblock(ALICE)
+    assert await installation.denials.is_held(LINK.multihash)
+
+
+async def test_limits_of_what_is_no_space_change_nothing(installation: Installation) -> None:
+    await hold(installation, LINK.multihash)
+    for subject in ("example.com", "did:key:a/b", "did:mailto:example.com:a%2Fb"):
+        assert await installation.denials.is_held(LINK.multihash)
+        await installation.spaces.limits.block(subject)
+        assert await installation.denials.is_held(LINK.multihash)
+    again = Denials(installation.engine, installation.spaces)
+    assert await again.is_held(LINK.multihash)
+
+
+async def test_what_was_found_before_a_space_was_blocked_is_forgotten(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The space is blocked while somebody asks who holds the bytes."""
+    await hold(installation, LINK.multihash)
+    await installation.spaces.block(BOB)
+    denials, storage = installation.denials, installation.engine.storage
+    head = storage.head
+
+    async def meanwhile(path: str) -> Any:
+        monkeypatch.setattr(storage, "head", head)
+        await installation.spaces.block(ALICE)
+        return await head(path)
+
+    await denials.is_held(multihash(b"something else"))
+    monkeypatch.setattr(storage, "head", meanwhile)
+    assert await denials.is_held(LINK.multihash)
     assert not await denials.is_held(LINK.multihash)
-    assert looks == 2
+
+
+async def test_who_holds_bytes_is_found_out_once_and_costs_no_cell_its_place(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many spaces are blocked: the cells that tell it are not kept at hand, others have
+    their turn in between, and nobody looks again until something changes."""
+    blocked = [f"did:key:z{number}" for number in range(3 * LOOKED_UP_AT_ONCE)]
+    denials, storage = installation.denials, installation.engine.storage
+    await hold(installation, LINK.multihash)
+    await asyncio.gather(*map(installation.spaces.block, blocked))
+    await denials.is_held(multihash(b"something else"))
+    at_hand, head, read = len(installation.engine.newest.heads.known), storage.head, list[str]()
+
+    async def counted(path: str) -> Any:
+        read.append(path)
+        return await head(path)
+
+    monkeypatch.setattr(storage, "head", counted)
+    asked = asyncio.create_task(denials.is_held(LINK.multihash))
+    turns = 0
+    while not asked.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert await asked
+    assert await denials.is_held(LINK.multihash)
+    assert len(read) == len(blocked)
+    assert len(installation.engine.newest.heads.known) == at_hand
+    assert turns > 3
+    await hold(installation, LINK.multihash, BOB)
+    assert await denials.is_held(LINK.multihash)
+    assert len(read) > 2 * len(blocked), "somebody else holds them, too"
 
 
 async def test_a_look_at_the_blocked_spaces_that_failed_is_begun_anew(

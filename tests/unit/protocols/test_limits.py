@@ -3,6 +3,7 @@ in again; and nobody but the operator shuts anybody out.
 
 Method: a service in memory; limits by `rate-limit/*`, and what they do to logins and spaces."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from taijitu.ipld.cid import CAR, link_to
 from taijitu.kernel.failures import Fault
 from taijitu.machines import limit
 from taijitu.machines.limit import LIMITS_MAX
+from taijitu.protocols import spaces
 from taijitu.protocols.limits import SUBJECT_LENGTH_MAX, Limits
 from unit.protocols.accounting import ROOM, Accounting
 from unit.ucan.people import alice, cap, car_link, grant, mallory, service, space
@@ -256,3 +258,33 @@ async def test_the_operator_does_it_by_hand_and_takes_back_what_others_did(
     assert [each async for each in serving.limits.all_blocked()] == []
     assert (await serving.authorize())[1].is_ok
     assert not await serving.limits.unblock(subject)
+
+
+async def test_whoever_watches_spaces_is_told_of_what_shuts_them_out(serving: Accounting) -> None:
+    told: list[str] = []
+    serving.spaces.observers.append(told.append)
+    for subject in ("example.com", "did:key:a/b", "did:mailto:example.com:alice/b"):
+        await shut_out(serving, subject)
+    assert told == []
+    name = await shut_out(serving, space.did)
+    assert await serving.spaces.all_blocked() == {space.did}
+    await serving.ok("rate-limit/remove", service, id=name)
+    assert await serving.spaces.all_blocked() == set()
+    await serving.spaces.block(mallory.did)
+    assert await serving.spaces.all_blocked() == {mallory.did}
+    await serving.spaces.unblock(mallory.did)
+    assert told == [space.did, space.did, mallory.did, mallory.did]
+
+
+async def test_looking_for_all_blocked_spaces_lets_others_have_their_turn(
+    serving: Accounting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spaces, "LOOKED_AT_ONCE", 2)
+    for number in range(8):
+        await serving.spaces.block(f"did:key:z{number}")
+    looking, turns = asyncio.create_task(serving.spaces.all_blocked()), 0
+    while not looking.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert len(await looking) == 8
+    assert turns > 4

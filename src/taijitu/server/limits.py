@@ -35,7 +35,11 @@ GATEWAY_CARS_MAX: Final = 32
 """CARs among them. Each remembers what has come: up to 80 MiB, where there are very many blocks."""
 
 GATEWAY_OF_ONE_MAX: Final = 32
-"""Those of one address; addresses of private networks, from which proxies ask, are not counted."""
+"""Those of one address, or of one IPv6 network of 64 bits; addresses of private networks, from
+which proxies ask, are not counted."""
+
+GATEWAY_CARS_OF_ONE_MAX: Final = 8
+"""CARs among those."""
 
 GATEWAY_BURST: Final = 2_000
 """Requests to the gateway from one address that are answered at once, after a pause …"""

@@ -16,6 +16,7 @@ from taijitu.kernel.record import Record
 from taijitu.unixfs import span
 from taijitu.unixfs.dag import Scope
 from taijitu.unixfs.failures import BadSpan
+from taijitu.unixfs.path import SEGMENTS_MAX
 from taijitu.unixfs.span import Span
 
 Form: TypeAlias = Literal["page", "raw", "car", "dag-json", "dag-cbor", "json", "cbor"]
@@ -41,9 +42,6 @@ NOT_HERE: Final = {
 
 FIELDS_MAX: Final = 50
 """Fields of a query, and types of an `Accept`."""
-
-SEGMENTS_MAX: Final = 1_000
-"""Segments of a path: each may take a block."""
 
 FILE_NAME_MAX: Final = 255
 """Bytes of the name of a file that is downloaded."""

@@ -1,6 +1,6 @@
 """DAG-CBOR and DAG-JSON: as they are, one as the other, or as a page for people. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -8,6 +8,7 @@ from taijitu.gateway.listing import document, shown, title_of
 from taijitu.ipld import dagcbor, dagjson
 from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, Link
 from taijitu.unixfs.failures import InvalidUnixFS
+from taijitu.unixfs.path import DECODERS, value_of
 
 JSON: Final = 0x0200
 CBOR: Final = 0x51
@@ -29,11 +30,6 @@ TYPES: Final[Mapping[Language, str]] = {
     "cbor": "application/cbor",
 }
 
-DECODERS: Final[Mapping[int, Callable[[bytes], Any]]] = {
-    DAG_CBOR: dagcbor.decode,
-    DAG_JSON: dagjson.decode,
-}
-
 PAGE_SIZE_MAX: Final = 256 * 1024
 """Bytes of a block that is shown as a page."""
 
@@ -52,7 +48,7 @@ def written(link: Link, block: bytes, rest: tuple[str, ...], language: Language)
     """A block, or the value in it that `rest` leads to, in a language.
 
     As it is, byte for byte, where it is written in that already. Raises `NoSuchForm`, and
-    `InvalidUnixFS` for a block that is not what its link says.
+    what `path.value_of` raises.
     """
     own = LANGUAGES.get(link.codec)
     if own is None:
@@ -61,7 +57,7 @@ def written(link: Link, block: bytes, rest: tuple[str, ...], language: Language)
         if own == language and not rest:
             return block
         raise NoSuchForm(f"{link} is {own}, and to be had as nothing else")
-    value = value_in(link, block)
+    value = value_of(link, block)
     if not rest and own.removeprefix("dag-") == language.removeprefix("dag-"):
         return block
     encode = dagjson.encode if language.endswith("json") else dagcbor.encode
@@ -72,14 +68,6 @@ def written(link: Link, block: bytes, rest: tuple[str, ...], language: Language)
 
 
 DECODERS_BY_NAME: Final = frozenset(LANGUAGES[codec] for codec in DECODERS)
-
-
-def value_in(link: Link, block: bytes) -> Any:
-    """Raises `InvalidUnixFS`."""
-    try:
-        return DECODERS[link.codec](block)
-    except dagcbor.DecodeError as why:
-        raise InvalidUnixFS(f"block {link}: {why}") from None
 
 
 def within(value: Any, rest: tuple[str, ...]) -> Any:
@@ -93,9 +81,9 @@ def within(value: Any, rest: tuple[str, ...]) -> Any:
 def page(
     root: str, segments: tuple[str, ...], link: Link, block: bytes, rest: tuple[str, ...]
 ) -> bytes:
-    """A value for people, with links that lead on. Raises `InvalidUnixFS`."""
+    """A value for people, with links that lead on. Raises what `path.value_of` raises."""
     try:
-        text = tree(within(value_in(link, block), rest))
+        text = tree(within(value_of(link, block), rest))
     except dagcbor.EncodeError as why:
         raise InvalidUnixFS(f"block {link}: {why}") from None
     ways = [("DAG-JSON", "dag-json"), ("DAG-CBOR", "dag-cbor")]

@@ -33,6 +33,9 @@ _COMMON_SIZE: Final = len(_CBOR_PREFIX) + SHA2_256_SIZE
 _V0_SIZE: Final = len(_SHA2_256_PREFIX) + SHA2_256_SIZE
 _V0_TEXT_LENGTH: Final = 46
 """Characters of a version 0 link in base58btc: always `Qm` and 44 more."""
+_BASE58_LENGTH_MAX: Final = 256
+"""Characters of a link in base58 or base36, which take time in the square of that. It is enough for
+one that carries 128 bytes inside; a block may have thousands of links."""
 
 
 class InvalidLink(ValueError):
@@ -70,6 +73,8 @@ class Link:
         """
         if len(text) == _V0_TEXT_LENGTH and text.startswith("Qm"):
             return Link.read(_bytes_of(multibase.BASE58BTC + text))
+        if len(text) > _BASE58_LENGTH_MAX and text[0] in (multibase.BASE58BTC, multibase.BASE36):
+            raise InvalidLink(f"a link of {len(text)} characters in base58 or base36 is too long")
         data = _bytes_of(text)
         if data[:1] == _SHA2_256_PREFIX[:1]:
             raise InvalidLink("a link of version 0 has no multibase prefix")

@@ -184,7 +184,7 @@ class Content:
 
     async def value_page(self, look: Look, language: values.Language) -> Answer:
         """Data, shown to a person who looks; as it is to everybody else."""
-        shows = look.asked.html and look.link.codec in values.DECODERS
+        shows = look.asked.html and look.link.codec in paths.DECODERS
         if not shows or await self.blocks.size(look.link) > values.PAGE_SIZE_MAX:
             return await self.value(look, language)
         tag = tag_within(look, f"page-{listing.VERSION}")

@@ -4,7 +4,7 @@ Law: a path never leads out of its root, and costs a limited number of blocks. S
 followed: what they lead to depends on the path, not on the link.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from taijitu.ipld import dagcbor, dagjson
@@ -15,8 +15,8 @@ from taijitu.unixfs.node import Directory, File, Shard, Symlink, read
 from taijitu.unixfs.walk import Walk, fetch
 from taijitu.unixfs.way import Way
 
-SEGMENTS_MAX: Final = 1_024
-"""Names in a path. File systems allow no more than twice that."""
+SEGMENTS_MAX: Final = 1_000
+"""Names in a path: each may take a block. File systems allow about twice that."""
 VALUE_SIZE_MAX: Final = 2 * 1024 * 1024
 """Bytes of a DAG-CBOR or DAG-JSON block: a value in memory may be fifty times larger."""
 INDEX_DIGITS_MAX: Final = 9
@@ -44,7 +44,7 @@ def resolve(root: Link, segments: Sequence[str]) -> Walk[Resolved]:
     while todo:
         at = trail[-1]
         block = yield from fetch(at)
-        if at.codec in _DECODERS:
+        if at.codec in DECODERS:
             found, todo = _within(at, block, todo)
             if found is None:
                 return Resolved(at, tuple(reversed(todo)), tuple(trail))
@@ -108,7 +108,11 @@ def as_shard(parent: Shard, link: Link, block: bytes) -> Shard:
     return node
 
 
-_DECODERS: Final = {DAG_CBOR: dagcbor.decode, DAG_JSON: dagjson.decode}
+DECODERS: Final[Mapping[int, Callable[[bytes], Any]]] = {
+    DAG_CBOR: dagcbor.decode,
+    DAG_JSON: dagjson.decode,
+}
+"""How blocks of these codecs, which hold a value each, are read."""
 
 
 def value_of(link: Link, block: bytes) -> Any:
@@ -116,7 +120,7 @@ def value_of(link: Link, block: bytes) -> Any:
 
     Raises `InvalidUnixFS`, `OverLimit`, and `NotUnixFS` for another one.
     """
-    decode = _DECODERS.get(link.codec)
+    decode = DECODERS.get(link.codec)
     if decode is None:
         raise NotUnixFS(f"no path leads into {link}: its codec is {link.codec:#x}")
     if len(block) > VALUE_SIZE_MAX:

@@ -4,6 +4,7 @@ from hashlib import sha256
 
 import pytest
 
+from taijitu.ipld import multibase
 from taijitu.ipld.cid import (
     CAR,
     DAG_CBOR,
@@ -136,6 +137,16 @@ def test_bytes_that_are_not_a_link_are_refused(data: bytes, reason: str) -> None
 def test_text_that_is_not_a_link_is_refused(text: str) -> None:
     with pytest.raises(InvalidLink):
         Link.parse(text)
+
+
+@pytest.mark.parametrize("base", [multibase.BASE58BTC, multibase.BASE36])
+def test_a_text_that_takes_long_to_read_is_short(base: str) -> None:
+    def spelled(size: int) -> str:
+        return multibase.encode(base, bytes((1, RAW, IDENTITY, size & 127 | 128, 1)) + bytes(size))
+
+    assert len(Link.parse(spelled(128)).digest) == 128
+    with pytest.raises(InvalidLink, match="is too long"):
+        Link.parse(spelled(240))
 
 
 def test_links_are_equal_hashed_and_ordered_by_their_bytes() -> None:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from taijitu.gateway.blocks import Blocks
 from taijitu.ipld.cid import Link
@@ -68,7 +68,15 @@ async def result(walk: Walk[Result], blocks: Blocks, size: int = 0) -> Result:
         return end.result
 
 
-async def stream(walk: Stream[Found], blocks: Blocks, size: int = 0) -> AsyncGenerator[Found, None]:
+class Source(Protocol):
+    """Whatever blocks come from."""
+
+    async def get(self, link: Link) -> bytes:
+        """Raises `Unavailable`."""
+        ...
+
+
+async def stream(walk: Stream[Found], blocks: Source, size: int = 0) -> AsyncGenerator[Found, None]:
     """What a walk finds on its way, which begins with a block at hand of `size` bytes. It may
     answer a block before it looks at it. Raises `Unavailable` and `UnixFSError`."""
     try:

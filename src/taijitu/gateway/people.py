@@ -22,6 +22,10 @@ INDEX: Final = "index.html"
 NAMES_SIZE_MAX: Final = 256 * 1024
 """Characters of names after which a page is full."""
 
+SHARDS_MAX: Final = 2_048
+"""Shards after which a page is full: of those that a directory needs, it lists thousands of names.
+Whoever wants can spread each name over thirty."""
+
 LINK_SIZE_MIN: Final = 8
 """Bytes of a link in a block, at least."""
 
@@ -91,17 +95,30 @@ async def listed(
     directory: Directory | Shard, after: str | None, limit: int, blocks: Blocks
 ) -> tuple[tuple[Entry, ...], bool]:
     """The entries behind a name, as many as a page holds: up to `limit`, fewer where names are
-    long; and whether there are more."""
+    long, or shards nearly empty; and whether there are more."""
     found: list[Entry] = []
-    size = 0
-    walk = stream(entries(directory, after), blocks, size_of(directory))
+    size, source = 0, Counted(blocks)
+    walk = stream(entries(directory, after), source, size_of(directory))
     async with aclosing(walk):
         async for entry in walk:
-            if len(found) == limit or size > NAMES_SIZE_MAX:
+            is_full = len(found) == limit or size > NAMES_SIZE_MAX
+            if is_full or (found and source.given > SHARDS_MAX):
                 return tuple(found), True
             found.append(entry)
             size += len(entry.name)
     return tuple(found), False
+
+
+class Counted:
+    """Blocks, and how many were given."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
+        self.given = 0
+
+    async def get(self, link: Link) -> bytes:
+        self.given += 1
+        return await self.blocks.get(link)
 
 
 def size_of(directory: Directory | Shard) -> int:

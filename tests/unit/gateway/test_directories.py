@@ -5,12 +5,20 @@ Method: content is packed and stored; then it is asked for over a real socket.
 
 import os
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 import pytest
 
+from taijitu.gateway.blocks import Blocks
+from taijitu.gateway.people import SHARDS_MAX
 from taijitu.ipld import dagcbor
-from taijitu.ipld.cid import DAG_CBOR, link_to
+from taijitu.ipld.cid import DAG_CBOR, Link, link_to
+from taijitu.ipld.dagpb import PbLink
+from taijitu.unixfs import block as packing
+from taijitu.unixfs.block import Packed
+from taijitu.unixfs.data import Data, Kind
+from taijitu.unixfs.way import FANOUT_MIN, HASH_TYPE, SHARD_DEPTH_MAX, Way
 from unit.gateway.site import Site, Stored, file, folder, single
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -66,6 +74,53 @@ async def test_a_large_directory_is_listed_page_by_page(site: Site) -> None:
         (query,) = re.findall(r'href="(\?after=[^"]+)"', text) or [""]
     assert query == ""
     assert len(seen) == 2_500
+    assert set(seen) == names
+
+
+def spread(names: Iterable[str], leaf: Stored, depth: int = 0) -> Stored:
+    """A directory in which each name is alone below nearly as many shards as are read."""
+    groups: dict[int, list[str]] = {}
+    for name in names:
+        groups.setdefault(Way(name.encode(), FANOUT_MIN).slot(depth), []).append(name)
+    slots: list[tuple[int, str, Stored]] = []
+    for slot, inside in groups.items():
+        if depth < SHARD_DEPTH_MAX - 2:
+            slots.append((slot, "", spread(inside, leaf, depth + 1)))
+        else:
+            slots += [(slot, name, leaf) for name in inside]
+    field = sum(1 << slot for slot in groups).to_bytes(1, "big")
+    data = Data(Kind.HAMT_SHARD, field, hash_type=HASH_TYPE, fanout=FANOUT_MIN)
+    links = [PbLink(each.link, f"{slot}{name}".encode(), 1) for slot, name, each in sorted(slots)]
+    made = packing.node(data, links)
+    blocks = [made, *(block for _, _, each in slots for block in each.blocks)]
+    return Stored(Packed(made.link, len(made.data)), blocks)
+
+
+async def test_a_directory_of_nearly_empty_shards_is_listed_in_shorter_pages(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {f"{number:03}" for number in range(100)}
+    top = spread(names, file(b"the same"))
+    assert len(top.blocks) > SHARDS_MAX
+    await site.store(top)
+    asked, get = 0, Blocks.get
+
+    async def counted(blocks: Blocks, link: Link) -> bytes:
+        nonlocal asked
+        asked += 1
+        return await get(blocks, link)
+
+    monkeypatch.setattr(Blocks, "get", counted)
+    seen: list[str] = []
+    query = ""
+    for _ in range(2):
+        text = (await site.get(f"{top.path}/{query}")).text
+        assert asked < SHARDS_MAX + 10 * SHARD_DEPTH_MAX
+        seen += re.findall(r'href="\./(\d+)"', text)
+        (query,) = re.findall(r'href="(\?after=[^"]+)"', text) or [""]
+        asked = 0
+    assert query == ""
+    assert len(seen) == len(names)
     assert set(seen) == names
 
 

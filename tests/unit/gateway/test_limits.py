@@ -218,7 +218,7 @@ async def test_a_reader_who_takes_nothing_loses_his_place(
     site: Site, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where another server sees to the connections."""
-    monkeypatch.setattr(http, "SILENCE_MAX", 1.0)
+    monkeypatch.setattr(http, "SILENCE_MAX", 2.0)
     stored = await large(site)
     async with stalled(site, stored.path):
         assert gateway.slots.taken == 1

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from taijitu.gateway.listing import document, shown, title_of
 from taijitu.ipld import dagcbor, dagjson
 from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, Link
-from taijitu.unixfs.failures import InvalidUnixFS
+from taijitu.unixfs.failures import InvalidUnixFS, OverLimit
 from taijitu.unixfs.path import DECODERS, value_of
 
 JSON: Final = 0x0200
@@ -33,6 +33,10 @@ TYPES: Final[Mapping[Language, str]] = {
 PAGE_SIZE_MAX: Final = 256 * 1024
 """Bytes of a block that is shown as a page."""
 
+WRITTEN_SIZE_MAX: Final = 6 * 1024 * 1024
+"""Bytes of data in another language. What people write grows to half as much again; what is made to
+grow, six times."""
+
 INDENT: Final = "  "
 DEPTH_SHOWN_MAX: Final = 100
 """Maps and lists inside each other that a page shows."""
@@ -47,8 +51,8 @@ class NoSuchForm(ValueError):
 def written(link: Link, block: bytes, rest: tuple[str, ...], language: Language) -> bytes:
     """A block, or the value in it that `rest` leads to, in a language.
 
-    As it is, byte for byte, where it is written in that already. Raises `NoSuchForm`, and
-    what `path.value_of` raises.
+    As it is, byte for byte, where it is written in that already. Raises `NoSuchForm`,
+    `OverLimit`, and what `path.value_of` raises.
     """
     own = LANGUAGES.get(link.codec)
     if own is None:
@@ -62,9 +66,12 @@ def written(link: Link, block: bytes, rest: tuple[str, ...], language: Language)
         return block
     encode = dagjson.encode if language.endswith("json") else dagcbor.encode
     try:
-        return encode(within(value, rest))
+        data = encode(within(value, rest))
     except dagcbor.EncodeError as why:
         raise NoSuchForm(f"what is in {link} cannot be said in {language}: {why}") from None
+    if len(data) > WRITTEN_SIZE_MAX:
+        raise OverLimit(f"{link} has {len(data)} bytes in {language}: ask for it as it is")
+    return data
 
 
 DECODERS_BY_NAME: Final = frozenset(LANGUAGES[codec] for codec in DECODERS)

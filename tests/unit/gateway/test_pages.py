@@ -16,8 +16,9 @@ from taijitu.gateway.listing import Shelf, size
 from taijitu.gateway.values import NoSuchForm, written
 from taijitu.ipld import dagcbor, dagjson
 from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, DAG_PB, RAW, Link, link_to
-from taijitu.unixfs.failures import InvalidUnixFS
+from taijitu.unixfs.failures import InvalidUnixFS, OverLimit
 from taijitu.unixfs.listing import Entry
+from taijitu.unixfs.path import VALUE_SIZE_MAX
 
 LINK = link_to(b"linked", RAW)
 ROOT = str(link_to(b"root", DAG_PB))
@@ -164,6 +165,19 @@ def test_a_block_that_is_not_what_its_link_says_is_refused(codec: int) -> None:
             written(link, data, (), "dag-json")
         with pytest.raises(InvalidUnixFS):
             values.page(ROOT, (), link, data, ())
+
+
+def test_data_that_is_made_to_grow_in_another_language_is_not_written_in_it() -> None:
+    """Twelve megabytes of two."""
+    for data, is_written in (("a" * VALUE_SIZE_MAX, True), ("\x01" * VALUE_SIZE_MAX, False)):
+        block = dagcbor.encode(data[10:])
+        link = link_to(block)
+        assert written(link, block, (), "dag-cbor") == block
+        if is_written:
+            assert written(link, block, (), "dag-json") == dagjson.encode(data[10:])
+            continue
+        with pytest.raises(OverLimit, match="bytes in dag-json"):
+            written(link, block, (), "dag-json")
 
 
 def test_a_value_deep_inside_is_cut_on_a_page() -> None:

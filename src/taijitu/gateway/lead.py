@@ -87,6 +87,7 @@ async def stream(walk: Stream[Found], blocks: Source, size: int = 0) -> AsyncGen
                 block = await blocks.get(found)
                 size = len(block)
                 found = await step(walk, block, size)
+                del block  # it may take long to send what was found
             else:
                 yield found
                 found, size = await step(walk, None, size), 0

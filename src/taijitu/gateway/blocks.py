@@ -9,21 +9,25 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Final
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from taijitu.actors.slices import HASHES
 from taijitu.buckets.names import UnknownHash, digest_of
 from taijitu.buckets.port import Bucket, Missing
 from taijitu.engine.storage import SliceRow, Storage
 from taijitu.gateway.denials import Denials
-from taijitu.ipld.cid import DAG_CBOR, DAG_PB, IDENTITY, Link
+from taijitu.ipld.cid import DAG_CBOR, DAG_PB, IDENTITY, SHA2_256, Link, multihash
 from taijitu.unixfs.walk import inline
 
 BLOCK_SIZE_MAX: Final = 2 * 1024 * 1024
 """Bytes of a block. Every request under way may hold a few of them."""
 
-PLACES_MAX: Final = 256
-"""Objects that are looked into for one block. Nearly always the first one has it."""
+PLACES_MAX: Final = 4_096
+"""Objects that are looked into for one block. Nearly always the first one has it; but whoever was
+blocked may have stored it in many."""
+
+PLACES_AT_ONCE: Final = 64
+"""Objects that are looked into before others have their turn."""
 
 NODES_SIZE_MAX: Final = 16 * 1024 * 1024
 """Bytes of nodes that are kept at hand, those asked for last."""
@@ -41,6 +45,9 @@ MISSES_WAIT_MAX: Final = 16
 """Those who wait at once for what is being looked through. To others what is missing is not here:
 otherwise those who ask for what nobody has would sooner or later have all places of a gateway."""
 
+MISS_SECONDS_MAX: Final = 2
+"""How long each of them waits."""
+
 
 class Unavailable(Exception):
     """A block cannot be given out; the text says why, as a sentence without its full stop."""
@@ -55,6 +62,13 @@ class NotHere(Unavailable):
 
     def __init__(self, link: Link, why: str = "is not stored here") -> None:
         super().__init__(link, why)
+
+
+class NotYet(Unavailable):
+    """Nobody knows: not all that was stored is looked through."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link, "is not known here yet: CARs are still being looked through")
 
 
 class Denied(Unavailable):
@@ -72,15 +86,22 @@ class TooLarge(Unavailable):
         super().__init__(link, why)
 
 
-async def up_to_date() -> bool:
+Progress: TypeAlias = Literal["idle", "through", "behind"]
+"""Of those who look through what was stored: there was nothing to do, they are through with it, or
+they are not."""
+
+T = TypeVar("T")
+
+
+async def idle(_seconds: float) -> Progress:
     """Nothing is on its way."""
-    return False
+    return "idle"
 
 
 class Blocks:
     """Where requests get blocks from. `wrong` is told of bytes that are not what they were when
     they were looked at: the object, and the multihash that they should have. `caught_up` waits for
-    those who look through what was stored just now; false if there are none."""
+    those who look through what was stored, but no longer than so many seconds."""
 
     def __init__(
         self,
@@ -88,7 +109,7 @@ class Blocks:
         bucket: Bucket,
         denials: Denials,
         wrong: Callable[[bytes, bytes], None],
-        caught_up: Callable[[], Awaitable[bool]] = up_to_date,
+        caught_up: Callable[[float], Awaitable[Progress]] = idle,
     ) -> None:
         self.storage = storage
         self.bucket = bucket
@@ -105,32 +126,44 @@ class Blocks:
         if link.hash_code == IDENTITY:
             return inline(link)
         await self.insist(link)
+        data = await self._had(link)
+        if await self._has_other_name(link):
+            name = await asyncio.to_thread(multihash, data)
+            if await self.denials.find(name) is not None:
+                raise Denied(link)
+        return data
+
+    async def size(self, link: Link) -> int:
+        """The size of a block in bytes; to know it, few blocks have to be read. Raises what `get`
+        raises."""
+        if link.hash_code == IDENTITY:
+            return len(inline(link))
+        await self.insist(link)
+        if await self._has_other_name(link):
+            return len(await self.get(link))
+        return await self._looked_for(link, self._size)
+
+    async def insist(self, link: Link) -> None:
+        """Raises `Denied`. What a link holds itself is not ours to deny."""
+        if link.hash_code != IDENTITY and await self.denials.find(link.multihash) is not None:
+            raise Denied(link)
+
+    async def _has_other_name(self, link: Link) -> bool:
+        """Whether a block may be denied by the name that most know, while somebody has stored it
+        by a rare one: to find out takes its bytes."""
+        return link.hash_code != SHA2_256 and await self.denials.has_any()
+
+    async def _had(self, link: Link) -> bytes:
         multihash = link.multihash
         if (known := self.nodes.get(multihash)) and await self.denials.may_leave(known.shard):
             return known.data
         # Whoever wants what is being read waits for the same reading, and may go away alone.
         reading = self.under_way.get(multihash)
         if reading is None:
-            reading = self.under_way[multihash] = asyncio.create_task(self._read(link))
+            looking = self._looked_for(link, self._found)
+            reading = self.under_way[multihash] = asyncio.create_task(looking)
             reading.add_done_callback(lambda done: self._over(multihash, done))
         return await asyncio.shield(reading)
-
-    async def size(self, link: Link) -> int:
-        """The size of a block in bytes, without reading it. Raises what `get` raises."""
-        if link.hash_code == IDENTITY:
-            return len(inline(link))
-        await self.insist(link)
-        size = await self._size(link)
-        if size is None and await self._may_have_come():
-            size = await self._size(link)
-        if size is None:
-            raise NotHere(link)
-        return size
-
-    async def insist(self, link: Link) -> None:
-        """Raises `Denied`. What a link holds itself is not ours to deny."""
-        if link.hash_code != IDENTITY and await self.denials.find(link.multihash) is not None:
-            raise Denied(link)
 
     async def _size(self, link: Link) -> int | None:
         async for place in self._places(link):
@@ -138,22 +171,23 @@ class Blocks:
                 return place.length
         return None
 
-    async def _read(self, link: Link) -> bytes:
-        data = await self._found(link)
-        if data is None and await self._may_have_come():
-            data = await self._found(link)
-        if data is None:
-            raise NotHere(link)
-        return data
+    async def _looked_for(self, link: Link, look: Callable[[Link], Awaitable[T | None]]) -> T:
+        """What a look for a block finds, in what came meanwhile as well. Raises `NotHere` only if
+        all that is stored was looked through."""
+        if (found := await look(link)) is not None:
+            return found
+        progress = await self._progress()
+        if progress != "idle" and (found := await look(link)) is not None:
+            return found
+        raise NotYet(link) if progress == "behind" else NotHere(link)
 
-    async def _may_have_come(self) -> bool:
-        """Wait for those who look through what was stored just now, unless too many do. False if
-        it makes no sense to look again."""
+    async def _progress(self) -> Progress:
+        """Wait for those who look through what was stored, unless too many do."""
         if self.misses_waiting >= MISSES_WAIT_MAX:
-            return False
+            return await self.caught_up(0)
         self.misses_waiting += 1
         try:
-            return await self.caught_up()
+            return await self.caught_up(MISS_SECONDS_MAX)
         finally:
             self.misses_waiting -= 1
 
@@ -187,8 +221,14 @@ class Blocks:
 
     async def _rows(self, multihash: bytes) -> AsyncIterator[SliceRow]:
         """Where a block lies, whoever may see it there; at last as an object of its own."""
-        for row in await self.storage.slices(multihash, PLACES_MAX):
-            yield row
+        after, seen = b"", 0
+        while rows := await self.storage.slices(multihash, PLACES_AT_ONCE, after=after):
+            for row in rows:
+                yield row
+            after, seen = rows[-1].shard, seen + len(rows)
+            if len(rows) < PLACES_AT_ONCE or seen >= PLACES_MAX:
+                break
+            await asyncio.sleep(0)
         try:
             digest_of(multihash)
         except UnknownHash:

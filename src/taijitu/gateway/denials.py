@@ -103,13 +103,17 @@ class Denials:
 
     async def find(self, multihash: bytes) -> Denial | None:
         """Whether some bytes are denied, and why."""
-        if self.any is None:
-            some = bool(await self.engine.storage.scan("denial/", limit=1))
-            self.any = some or self.any
-        if not self.any:
+        if not await self.has_any():
             return None
         state = (await self.engine.read(denial_at(name_of(multihash)))).state
         return denial(state) if isinstance(state, Denied) else None
+
+    async def has_any(self) -> bool:
+        """Whether anything was ever denied."""
+        if self.any is None:
+            found = bool(await self.engine.storage.scan("denial/", limit=1))
+            self.any = found or bool(self.any)  # one may have come while we looked
+        return self.any
 
     async def lies_in(self, link: Link) -> Sequence[Link]:
         """The stored objects in which some bytes also lie, as far as they were looked through, and

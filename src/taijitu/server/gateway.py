@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from taijitu.gateway.asked import NotUnderstood, asked
-from taijitu.gateway.blocks import Blocks, Denied, NotHere, TooLarge, Unavailable
+from taijitu.gateway.blocks import Blocks, Denied, NotHere, NotYet, TooLarge, Unavailable
 from taijitu.gateway.values import NoSuchForm
 from taijitu.kernel.failures import Fault
 from taijitu.protocols.pace import Pace
@@ -144,6 +144,8 @@ def unavailable(request: Request, why: Unavailable) -> HttpAnswer:
             return sentence(410, text, NOT_KEPT)
         case TooLarge():
             return sentence(400, text, NOT_KEPT)
+        case NotYet():
+            return later(503, text)
         case NotHere() if "only-if-cached" in request.headers.get("cache-control", ""):
             return sentence(412, text, NOT_KEPT)
         case _:

@@ -22,10 +22,11 @@ from taijitu.engine.clock import SystemClock
 from taijitu.engine.dispatch import Dispatcher
 from taijitu.engine.engine import Engine
 from taijitu.engine.storage import SliceRow, TaskRow
+from taijitu.gateway.blocks import Progress
 from taijitu.gateway.denials import Denials
 from taijitu.ipld import multibase
+from taijitu.kernel.effect import NEVER, tag
 from taijitu.kernel.effect import Path as CellPath
-from taijitu.kernel.effect import tag
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.machine import State
 from taijitu.machines import MACHINES
@@ -50,7 +51,6 @@ ACCESS_KEY: Final = "taijitu"
 """The name of the secret that signs our own upload URLs."""
 
 AUDIT_PAUSE_SECONDS: Final = 6 * 3600
-CATCH_UP_SECONDS: Final = 2
 RECEIPTS_PAUSE_SECONDS: Final = 3600
 
 
@@ -86,10 +86,13 @@ class Installation:
         """Some bytes may have come: returns once somebody has looked."""
         await self.dispatcher.hint(multibase.encode(multibase.BASE58BTC, multihash))
 
-    async def caught_up(self) -> bool:
-        """Wait, but not for long, for those who look through CARs that were stored just now. False
-        if there are none."""
-        return await self.dispatcher.caught_up(tag(Scan), CATCH_UP_SECONDS)
+    async def caught_up(self, seconds: float) -> Progress:
+        """Wait for those who look through CARs, but no longer than so many seconds."""
+        waited = await self.dispatcher.caught_up(tag(Scan), seconds)
+        ready = (await self.engine.storage.next_ready()).get(tag(Scan), NEVER)
+        if self.dispatcher.lanes[tag(Scan)] > 0 or ready <= self.engine.now():
+            return "behind"
+        return "through" if waited else "idle"
 
     async def work(self) -> None:
         """Carry out tasks, audit and tidy, until cancelled."""

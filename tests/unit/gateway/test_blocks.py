@@ -6,11 +6,13 @@ Method: objects in a bucket on disk, slices in the database, spaces that hold th
 import asyncio
 import os
 from hashlib import blake2b
+from itertools import count
 from typing import Any
 
 import pytest
 
 from taijitu.engine.storage import Batch, SliceRow
+from taijitu.gateway import blocks as module
 from taijitu.gateway.blocks import (
     BLOCK_SIZE_MAX,
     MISSES_WAIT_MAX,
@@ -20,13 +22,15 @@ from taijitu.gateway.blocks import (
     Node,
     Nodes,
     NotHere,
+    NotYet,
+    Progress,
     TooLarge,
 )
 from taijitu.ipld import varint
-from taijitu.ipld.cid import CAR, DAG_PB, RAW, Link, link_to, link_with
+from taijitu.ipld.cid import CAR, DAG_PB, RAW, Link, link_to, link_with, multihash
 from taijitu.server.installation import Installation
 from taijitu.unixfs.failures import InvalidUnixFS
-from unit.gateway.holding import BOB, hold, let_go, put, store
+from unit.gateway.holding import ALICE, BOB, hold, let_go, put, store
 
 Wrong = list[tuple[bytes, bytes]]
 
@@ -215,12 +219,15 @@ def test_a_large_node_is_not_kept_at_hand() -> None:
 
 
 async def test_so_many_wait_for_what_is_being_looked_through(blocks: Blocks) -> None:
+    """Others are told the same, and at once."""
     over, waiting = asyncio.Event(), 0
 
-    async def caught_up() -> bool:
+    async def caught_up(seconds: float) -> Progress:
         nonlocal waiting
-        waiting += 1
-        return await over.wait()
+        if seconds:
+            waiting += 1
+            await over.wait()
+        return "behind"
 
     blocks.caught_up = caught_up
     asks = [blocks.get, blocks.size] * MISSES_WAIT_MAX
@@ -235,30 +242,74 @@ async def test_so_many_wait_for_what_is_being_looked_through(blocks: Blocks) -> 
     assert (len(done), waiting) == (MISSES_WAIT_MAX, MISSES_WAIT_MAX)
     over.set()
     found = await asyncio.gather(*misses, return_exceptions=True)
-    assert {type(each) for each in found} == {NotHere}
+    assert {type(each) for each in found} == {NotYet}
     assert blocks.misses_waiting == 0
 
 
-@pytest.mark.parametrize("comes", [True, False])
-async def test_what_is_being_looked_through_is_waited_for_once(
-    installation: Installation, blocks: Blocks, comes: bool
+@pytest.mark.parametrize("progress", ["idle", "through", "behind"])
+async def test_what_is_missing_is_not_here_only_if_all_was_looked_through(
+    blocks: Blocks, progress: Progress
+) -> None:
+    async def caught_up(_: float) -> Progress:
+        return progress
+
+    blocks.caught_up = caught_up
+    for ask in (blocks.get, blocks.size):
+        with pytest.raises(NotYet if progress == "behind" else NotHere):
+            await ask(link_to(b"missing", RAW))
+
+
+@pytest.mark.parametrize("progress", ["through", "behind"])
+async def test_what_came_while_others_are_looked_through_is_found(
+    installation: Installation, blocks: Blocks, progress: Progress
 ) -> None:
     data, waited = b"stored just now", 0
 
-    async def caught_up() -> bool:
+    async def caught_up(_: float) -> Progress:
         nonlocal waited
         waited += 1
-        if comes:
-            await store(installation, [data])
-        return True
+        await store(installation, [data])
+        return progress
 
     blocks.caught_up = caught_up
     link = link_to(data, RAW)
-    for number, ask in enumerate((blocks.get, blocks.size), 1):
-        if comes:
-            assert await ask(link) in (data, len(data))
-            assert waited == 1, "the next one finds it"
-        else:
-            with pytest.raises(NotHere):
-                await ask(link)
-            assert waited == number
+    assert await blocks.get(link) == data
+    assert await blocks.size(link) == len(data)
+    assert waited == 1, "the second one finds it at once"
+
+
+async def test_what_a_block_is_by_another_hash_is_denied_with_it(
+    installation: Installation, blocks: Blocks
+) -> None:
+    """Whoever stores bytes may name them by any hash that we know, and ask for them by it."""
+    data = b"a node that was denied"
+    foreign = link_with(bytes.fromhex("a0e40220") + blake2b(data, digest_size=32).digest(), DAG_PB)
+    await store(installation, {foreign: data})
+    assert await blocks.get(foreign) == data
+    assert await blocks.size(foreign) == len(data)
+    await installation.denials.deny(link_to(data, DAG_PB), "")
+    for ask in (blocks.get, blocks.size):
+        with pytest.raises(Denied, match="is blocked here"):
+            await ask(foreign)
+    await installation.denials.allow(link_to(data, DAG_PB))
+    assert await blocks.get(foreign) == data
+
+
+async def test_what_blocked_spaces_have_stored_in_many_objects_hides_nobody_elses(
+    installation: Installation, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PLACES_AT_ONCE", 3)
+    data = b"held by somebody else as well"
+    link = link_to(data, RAW)
+    shards = [await put(installation, b"%d" % number, BOB) for number in range(10)]
+    others = (b"%d" % number for number in count())
+    last = next(each for each in others if multihash(data + each) > max(shards))
+    await store(installation, [data, last], ALICE)
+    rows = [SliceRow(link.multihash, shard, 0, len(data)) for shard in shards]
+    await installation.engine.storage.commit(Batch(slices=rows))
+    await installation.spaces.block(BOB)
+    assert await blocks.get(link) == data
+    assert await blocks.size(link) == len(data)
+    monkeypatch.setattr(module, "PLACES_MAX", 6)
+    with pytest.raises(NotHere):
+        await blocks.size(link)

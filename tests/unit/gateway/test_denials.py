@@ -51,6 +51,18 @@ async def test_another_process_finds_what_was_denied_before_it_began(
     assert await again.find(LINK.multihash) is not None
 
 
+async def test_while_nothing_is_denied_nobody_asks_storage_again(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def looks(*_: object, **__: object) -> Any:
+        raise Fault("nobody should have asked")
+
+    assert await installation.denials.find(LINK.multihash) is None
+    monkeypatch.setattr(installation.engine.storage, "scan", looks)
+    monkeypatch.setattr(installation.engine, "read", looks)
+    assert await installation.denials.find(LINK.multihash) is None
+
+
 async def test_bytes_are_held_while_a_space_holds_them(installation: Installation) -> None:
     denials = installation.denials
     assert not await denials.is_held(LINK.multihash)

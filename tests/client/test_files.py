@@ -20,6 +20,7 @@ from taijitu.client import (
     Put,
     Signer,
     Unusable,
+    sending,
 )
 from taijitu.client import files as packing
 from taijitu.client.sending import Progress
@@ -182,6 +183,22 @@ async def test_an_upload_without_room_is_not_noted(serve: Serve, alice: Signer) 
         with pytest.raises(InsufficientStorage):
             await put(client, endless())
         assert [each async for each in client.uploads.list()] == []
+
+
+async def test_what_no_index_has_room_for_ends_before_it_is_sent(
+    connect: Connect, alice: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        for _ in range(20):
+            yield os.urandom(MIB)
+
+    monkeypatch.setattr(sending, "SLICES_MAX", 8)
+    async with connect(alice) as client:
+        with pytest.raises(Unusable, match=r"of 8 blocks in .* put less at once"):
+            await put(client, pieces())
+        assert len([each async for each in client.blobs.list()]) <= 2
+        assert [each async for each in client.uploads.list()] == []
+    assert [name for name in open_files() if name.endswith("(deleted)")] == []
 
 
 def names_in(folder: Path) -> list[str]:

@@ -8,16 +8,13 @@ from typing import BinaryIO, Final
 
 from taijitu.client.failures import Unusable
 from taijitu.client.packing import Meter
-from taijitu.ipld.car import V2_PRAGMA, V2_SIZE, CarError, inside_version_2
+from taijitu.ipld.car import V2_PRAGMA, V2_SIZE, BlockTooLarge, CarError, inside_version_2
 from taijitu.ipld.carstream import CarStream
 from taijitu.ipld.cid import Link
-from taijitu.unixfs.block import Block
+from taijitu.unixfs.block import SIZE_MAX, Block
 
 CHUNK: Final = 1024 * 1024
 """Bytes that are read at once."""
-
-BLOCK_SIZE_MAX: Final = 32 * 1024 * 1024
-"""Bytes of a block."""
 
 
 class CarFile:
@@ -27,7 +24,7 @@ class CarFile:
         """Raises `Unusable` if it does not begin as a CAR with one root at least."""
         self._file = file
         self._meter = meter
-        self._stream = CarStream(BLOCK_SIZE_MAX)
+        self._stream = CarStream(SIZE_MAX)
         try:
             self._left = self._begin()
             while (roots := self._stream.roots()) is None:
@@ -68,5 +65,8 @@ class CarFile:
                     self._feed()
                 else:
                     return
+        except BlockTooLarge as why:
+            text = f"a block of the CAR is larger than {SIZE_MAX} bytes: no gateway gives it out"
+            raise Unusable(f"{text} ({why})") from None
         except CarError as why:
             raise Unusable(f"the CAR is not what it should be: {why}") from None

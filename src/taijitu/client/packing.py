@@ -19,9 +19,10 @@ from taijitu.unixfs.directory import DirectoryPacker
 from taijitu.unixfs.failures import UnixFSError
 from taijitu.unixfs.file import CHUNK_SIZE, FilePacker
 from taijitu.unixfs.tree import Tree, arrange
+from taijitu.wire.sharded_index import SLICES_MAX
 
-FILES_MAX: Final = 10_000_000
-"""Files of one upload."""
+FILES_MAX: Final = 500_000
+"""Files of one upload: with the nodes of their folders they are what an index has room for."""
 
 READING: Final = os.O_RDONLY | os.O_CLOEXEC
 
@@ -45,6 +46,12 @@ class Listing(NamedTuple):
         """Bytes of all files, as they were when they were listed."""
         return sum([file.size for file in self.files])
 
+    @property
+    def blocks(self) -> int:
+        """Blocks at the least, if no two are the same: of the files, and one a folder."""
+        folders = {file.name.rpartition("/")[0] for file in self.files}
+        return len(folders) + sum([-(-file.size // CHUNK_SIZE) for file in self.files])
+
 
 class Meter:
     """How many bytes of files were packed."""
@@ -60,12 +67,22 @@ def listing(paths: Sequence[Path], hidden: bool = False) -> Listing:
     """
     if not paths:
         raise Unusable("there is nothing to put: name a file or a folder")
+    found = _listing(paths, hidden)
+    if len(found.files) > FILES_MAX or found.blocks > SLICES_MAX:
+        text = f"{len(found.files):,} files of {found.size:,} bytes are too much for one upload"
+        raise Unusable(
+            f"{text}, of {FILES_MAX:,} files and {SLICES_MAX:,} blocks: put less at once"
+        )
+    return found
+
+
+def _listing(paths: Sequence[Path], hidden: bool) -> Listing:
     try:
         if len(paths) == 1:
             return _of_one(paths[0], hidden)
-        whole = [Path(os.path.normpath(path.absolute())) for path in paths]  # `..` has no name
-        above = os.path.commonpath([path.parent for path in whole])
-        found = [each for path in whole for each in _below(path, above, hidden)]
+        names = _names_of(paths)
+        pairs = zip(paths, names, strict=True)
+        found = [each for path, name in pairs for each in _below(path, name, hidden)]
     except OSError as why:
         raise Unusable(f"{why.filename} cannot be read: {why.strerror}") from None
     return Listing(_ordered(found), alone=False)
@@ -79,8 +96,16 @@ def _of_one(path: Path, hidden: bool) -> Listing:
     return Listing((Found(path.name, str(path), about.st_size),), alone=True)
 
 
-def _below(path: Path, above: str, hidden: bool) -> Iterator[Found]:
-    name, about = os.path.relpath(path, above), path.stat()
+def _names_of(paths: Sequence[Path]) -> list[str]:
+    """What several files are called beside each other. Only that: `..` has no name, and behind a
+    link it leads elsewhere than the text says."""
+    whole = [Path(os.path.normpath(path.absolute())) for path in paths]
+    above = os.path.commonpath([path.parent for path in whole])
+    return [os.path.relpath(path, above) for path in whole]
+
+
+def _below(path: Path, name: str, hidden: bool) -> Iterator[Found]:
+    about = path.stat()
     if stat.S_ISDIR(about.st_mode):
         yield from _in_folder(str(path), f"{name}/", hidden)
         return
@@ -110,12 +135,19 @@ def _in_folder(folder: str, prefix: str, hidden: bool) -> Iterator[Found]:
                     yield Found(prefix + entry.name, entry.path, size)
                     count += 1
                     if count > FILES_MAX:
-                        raise Unusable(f"{folder} and the rest are more than {FILES_MAX} files")
+                        text = f"{folder} and the rest are more than {FILES_MAX:,} files"
+                        raise Unusable(f"{text}: put less at once")
 
 
 def _ordered(found: list[Found]) -> tuple[Found, ...]:
-    """By path, as JavaScript compares texts: by units of UTF-16."""
-    return tuple(sorted(found, key=lambda file: file.name.encode("utf-16-be", "surrogatepass")))
+    """By path, as JavaScript compares texts: by units of UTF-16. Raises `Unusable` for a name that
+    is no text: nobody could say under which one it is to be found again."""
+    for file in found:
+        try:
+            file.name.encode()
+        except UnicodeEncodeError:
+            raise Unusable(f"the name {os.fsencode(file.path)!r} is not UTF-8: rename it") from None
+    return tuple(sorted(found, key=lambda file: file.name.encode("utf-16-be")))
 
 
 def blocks_of(found: Listing, meter: Meter) -> Generator[Block, None, Packed]:

@@ -18,7 +18,7 @@ from taijitu.ipld.cid import Link
 from taijitu.kernel.record import Record
 from taijitu.unixfs.block import Block
 from taijitu.wire import sharded_index
-from taijitu.wire.sharded_index import Slice
+from taijitu.wire.sharded_index import SHARDS_MAX, SLICES_MAX, Slice
 from taijitu.wire.shards import Position, TooLarge
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class Sending:
         self.free = asyncio.Semaphore(at_once)
         self.group = asyncio.TaskGroup()
         self.slices: list[dict[bytes, Position]] = []
+        self.listed = 0
+        """How many blocks and shards the index has to list."""
         self.shards: list[Link] = []
         self.added: list[BlobAdded] = []
         self.under_way: dict[Link, int] = {}
@@ -123,9 +125,11 @@ class Sending:
             blocks.close()
 
     async def ship(self, shard: Shard) -> None:
-        """Begin to send a shard, once there is room for one more."""
+        """Begin to send a shard, once there is room for one more. Raises `Unusable` for one that
+        the index has no room for."""
         content = shard.content
         try:
+            self.count(shard)
             await self.free.acquire()
         except BaseException:
             content.close()
@@ -133,6 +137,12 @@ class Sending:
         self.shards.append(content.link)
         self.slices.append({**shard.slices, content.link.multihash: Position(0, content.size)})
         self.group.create_task(self.store(content))
+
+    def count(self, shard: Shard) -> None:
+        self.listed += len(shard.slices) + 1
+        if self.listed > SLICES_MAX or len(self.shards) >= SHARDS_MAX:
+            text = f"of {SLICES_MAX:,} blocks in {SHARDS_MAX:,} shards: put less at once"
+            raise Unusable(f"that is too much for one upload, {text}")
 
     async def store(self, content: Content) -> None:
         try:

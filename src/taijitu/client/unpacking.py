@@ -25,10 +25,8 @@ from taijitu.unixfs.content import Piece, pieces
 from taijitu.unixfs.data import Time
 from taijitu.unixfs.listing import Entry, entries
 from taijitu.unixfs.node import Directory, File, Node, Shard, Symlink, read
+from taijitu.unixfs.tree import DEPTH_MAX
 from taijitu.unixfs.walk import inline, is_inline
-
-DEPTH_MAX: Final = 500
-"""Folders inside each other."""
 
 NAME_LENGTH_MAX: Final = 64
 """Characters of a name that the name of its unfinished copy begins with."""

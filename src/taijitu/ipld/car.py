@@ -22,6 +22,9 @@ _ONE_ROOT: Final = bytes.fromhex("a2 65726f6f7473 81 d82a 5825 00")
 _ONE_ROOT_END: Final = bytes.fromhex("67 76657273696f6e 01")
 _ONE_ROOT_SIZE: Final = len(_ONE_ROOT) + _COMMON_SIZE + len(_ONE_ROOT_END)
 
+BLOCK_SIZE_MAX: Final = 4 * 1024 * 1024
+"""Bytes of a block that is read. Others exchange no larger ones than half of that."""
+
 V2_PRAGMA: Final = bytes.fromhex("0aa16776657273696f6e02")
 V2_SIZE: Final = len(V2_PRAGMA) + 40
 """Bytes before which a version 2 archive says where the version 1 archive in it lies."""
@@ -29,6 +32,10 @@ V2_SIZE: Final = len(V2_PRAGMA) + 40
 
 class CarError(ValueError):
     """These bytes are not a CAR we accept; the text says why."""
+
+
+class BlockTooLarge(CarError):
+    """A block of more bytes than we are ready to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class Limits:
     """Bytes of the whole archive."""
     blocks_max: int = 65_536
     """Blocks, repeated ones included."""
-    block_size_max: int = 4 * 1024 * 1024
+    block_size_max: int = BLOCK_SIZE_MAX
     """Bytes of one block."""
     roots_max: int = 1_024
 
@@ -94,7 +101,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Car:
         offset, end = _section(data, end)
         link, block = _block(data, offset, end)
         if len(block) > limits.block_size_max:
-            raise CarError(f"block {link} of {len(block)} bytes is over the limit")
+            raise BlockTooLarge(f"block {link} of {len(block)} bytes is over the limit")
         blocks[link] = block
     return Car(roots, blocks)
 

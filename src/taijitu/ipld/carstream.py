@@ -6,14 +6,11 @@ Law: a block that comes out is the block its link names. Memory holds one block 
 from typing import Final
 
 from taijitu.ipld import car, varint
-from taijitu.ipld.car import CarError, Limits
+from taijitu.ipld.car import BLOCK_SIZE_MAX, BlockTooLarge, CarError, Limits
 from taijitu.ipld.cid import LINK_SIZE_MAX, Link
 
 HEADER_SIZE_MAX: Final = 64 * 1024
 """Bytes of a header: room for more than a thousand roots."""
-
-BLOCK_SIZE_MAX: Final = 4 * 1024 * 1024
-"""Bytes of a block. Others exchange no larger ones than half of that."""
 
 
 class CarStream:
@@ -22,7 +19,7 @@ class CarStream:
     def __init__(self, block_size_max: int = BLOCK_SIZE_MAX) -> None:
         self._held = bytearray()
         self._at = 0
-        self._section_max = block_size_max + LINK_SIZE_MAX
+        self._block_size_max = block_size_max
         self._roots: tuple[Link, ...] | None = None
 
     def feed(self, data: bytes) -> None:
@@ -46,14 +43,20 @@ class CarStream:
         return self._roots
 
     def block(self) -> tuple[Link, bytes] | None:
-        """The next block, hashed; None if it is not here yet. Raises `CarError`."""
+        """The next block, hashed; None if it is not here yet. Raises `CarError`, which may be
+        `BlockTooLarge`."""
         if self.roots() is None:
             return None
-        section = self._section(self._section_max)
-        return None if section is None else car.block_in(section)
+        section = self._section(self._block_size_max + LINK_SIZE_MAX, BlockTooLarge)
+        if section is None:
+            return None
+        link, block = car.block_in(section)
+        if len(block) > self._block_size_max:
+            raise BlockTooLarge(f"the block {link} has {len(block)} bytes")
+        return link, block
 
-    def _section(self, size_max: int) -> bytes | None:
-        """What comes next, if all of it is here."""
+    def _section(self, size_max: int, over: type[CarError] = CarError) -> bytes | None:
+        """What comes next, if all of it is here. Raises `over` for more than `size_max` bytes."""
         held = bytes(self._held[self._at : self._at + varint.VARINT_BYTES_MAX])
         try:
             size, begin = varint.decode(held)
@@ -61,8 +64,10 @@ class CarStream:
             if len(held) < varint.VARINT_BYTES_MAX:
                 return None
             raise CarError(f"Invalid CAR section: {why}") from why
-        if not 0 < size <= size_max:
-            raise CarError(f"a section of {size} bytes in a CAR: {size_max} at most")
+        if size > size_max:
+            raise over(f"a section of {size} bytes in a CAR: {size_max} at most")
+        if size == 0:
+            raise CarError("Invalid CAR section (zero length)")
         start = self._at + begin
         if len(self._held) - start < size:
             return None

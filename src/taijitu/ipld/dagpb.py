@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from taijitu.ipld import varint
+from taijitu.ipld.car import BLOCK_SIZE_MAX
 from taijitu.ipld.cid import InvalidLink, Link
 
-BLOCK_SIZE_MAX: Final = 4 * 1024 * 1024
-"""Bytes of a block that is read."""
 LINKS_MAX: Final = 100_000
 """Links of a node that is read. With names and hashes of a common length that many do not fit."""
 

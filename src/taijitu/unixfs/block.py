@@ -15,6 +15,9 @@ from taijitu.unixfs.data import Data
 
 Bytes: TypeAlias = bytes | memoryview
 
+SIZE_MAX: Final = 2 * 1024 * 1024
+"""Bytes of a block that is packed, and of one that is given out: others exchange no larger ones."""
+
 _RAW: Final = bytes((1, RAW, SHA2_256, 32))
 _PB: Final = bytes((1, DAG_PB, SHA2_256, 32))
 

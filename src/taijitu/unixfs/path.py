@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from taijitu.ipld import dagcbor, dagjson
 from taijitu.ipld.cid import DAG_CBOR, DAG_JSON, Link
+from taijitu.unixfs.block import SIZE_MAX
 from taijitu.unixfs.directory import NAME_SIZE_MAX, sought_bytes
 from taijitu.unixfs.failures import BadPath, InvalidUnixFS, NotFound, NotUnixFS, OverLimit
 from taijitu.unixfs.node import Directory, File, Shard, Symlink, read
@@ -17,7 +18,7 @@ from taijitu.unixfs.way import Way
 
 SEGMENTS_MAX: Final = 1_000
 """Names in a path: each may take a block. File systems allow about twice that."""
-VALUE_SIZE_MAX: Final = 2 * 1024 * 1024
+VALUE_SIZE_MAX: Final = SIZE_MAX
 """Bytes of a DAG-CBOR or DAG-JSON block: a value in memory may be fifty times larger."""
 INDEX_DIGITS_MAX: Final = 9
 """Digits of an index into a list."""

@@ -10,8 +10,8 @@ from typing import Final, TypeAlias, Union
 from taijitu.unixfs.directory import name_bytes
 from taijitu.unixfs.failures import BadPath
 
-DEPTH_MAX: Final = 1_000
-"""Directories inside each other."""
+DEPTH_MAX: Final = 500
+"""Directories inside each other, the outermost included: as many as are written again."""
 
 Tree: TypeAlias = dict[str, Union["Tree", int]]
 """Names, and what they name: a directory, or the file with this number in the list."""

@@ -18,6 +18,8 @@ VARIANT: Final = "index/sharded/dag@0.1"
 
 INDEX_SIZE_MAX: Final = 32 * 1024 * 1024
 """Bytes of an index in CAR: some 700,000 slices."""
+SLICES_MAX: Final = 640_000
+"""Slices of an index that has room for them whatever lies where, in however many shards."""
 SHARD_BLOCK_SIZE_MAX: Final = 8 * 1024 * 1024
 """Bytes of the block that lists the slices of one shard: some 180,000 slices, as a folder of that
 many small files has."""

@@ -12,6 +12,7 @@ from taijitu.wire.sharded_index import (
     MULTIHASH_SIZE_MAX,
     POSITION_MAX,
     SHARDS_MAX,
+    SLICES_MAX,
     VARIANT,
     InvalidIndex,
     Shard,
@@ -143,6 +144,21 @@ def test_a_block_that_its_link_does_not_name_is_refused() -> None:
     data = bytearray(PUBLISHED)
     data[-1] ^= 1
     assert "hash" in refusal(bytes(data))[1]
+
+
+@pytest.mark.parametrize(
+    ("shards", "offset"), [(1, 2**32), (1_000, 2**32), (SHARDS_MAX, 2**32 - 1)]
+)
+def test_as_many_slices_as_a_client_lists_at_most_fit(shards: int, offset: int) -> None:
+    def size(slices: int, shards: int) -> int:
+        listed = tuple([Slice(multihash(b"%d" % at), offset, 2**21) for at in range(slices)])
+        named = [Shard(multihash(b"%d" % at), listed) for at in range(shards)]
+        return len(encode(CONTENT, named))
+
+    empty = size(0, 10)
+    of_shard = (size(0, 20) - empty) / 10 + 10  # lengths are longer where there is more
+    of_slice = (size(400, 10) - size(300, 10)) / 1_000
+    assert empty + of_shard * shards + of_slice * SLICES_MAX <= INDEX_SIZE_MAX
 
 
 def test_there_is_a_limit_to_everything() -> None:

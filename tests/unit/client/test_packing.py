@@ -1,0 +1,107 @@
+"""Goal: what cannot be stored, found again or read back is refused before anything is packed, in
+words that say which it is; and what is packed is read back, at the limits too.
+
+Method: folders and CARs of the test's own, packed and unpacked without a service.
+"""
+
+import os
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import pytest
+
+from support.walking import Store
+from taijitu.client import Unusable, packing
+from taijitu.client.carfile import CarFile
+from taijitu.client.packing import Listing, Meter, blocks_of, listing
+from taijitu.client.unpacking import save
+from taijitu.gateway.blocks import BLOCK_SIZE_MAX
+from taijitu.ipld import car
+from taijitu.ipld.cid import RAW, Link, link_to
+from taijitu.unixfs.block import Packed
+from taijitu.unixfs.file import CHUNK_SIZE
+from taijitu.unixfs.tree import DEPTH_MAX
+
+
+class AtHand(Store):
+    async def block(self, link: Link) -> bytes:
+        return self[link]
+
+    async def close(self) -> None:
+        pass
+
+
+def pack(found: Listing, store: Store) -> Packed:
+    blocks = blocks_of(found, Meter())
+    while True:
+        try:
+            store.keep(next(blocks))
+        except StopIteration as end:
+            return end.value
+
+
+def as_bytes(folder: Path, name: bytes) -> Path:
+    return Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
+
+
+def test_a_name_that_is_no_utf_8_is_refused_and_named(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    odd = as_bytes(tmp_path / "folder", b"caf\xe9")
+    odd.write_text("x")
+    for paths in ([tmp_path], [tmp_path / "folder"], [tmp_path / "folder", odd]):
+        with pytest.raises(Unusable, match=r"folder/caf\\xe9' is not UTF-8: rename it"):
+            listing(paths)
+    assert listing([odd]).alone, "the name of a file that is put alone is not kept"
+
+
+def test_so_is_that_of_a_folder(tmp_path: Path) -> None:
+    odd = as_bytes(tmp_path, b"\xff")
+    odd.mkdir()
+    (odd / "file").write_text("x")
+    with pytest.raises(Unusable, match=r"xff/file' is not UTF-8"):
+        listing([tmp_path])
+
+
+def test_more_than_an_upload_can_list_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(bytes(CHUNK_SIZE + 1))
+    monkeypatch.setattr(packing, "SLICES_MAX", 6)
+    assert listing([tmp_path]).blocks == 6
+    monkeypatch.setattr(packing, "SLICES_MAX", 5)
+    with pytest.raises(Unusable, match=r"2 files of 2,097,154 bytes .* put less at once"):
+        listing([tmp_path])
+    monkeypatch.setattr(packing, "FILES_MAX", 1)
+    for paths in ([tmp_path], [tmp_path / "a", tmp_path / "b"]):
+        with pytest.raises(Unusable, match=r"files.* put less at once"):
+            listing(paths)
+
+
+async def test_a_folder_as_deep_as_may_be_packed_is_written_again(tmp_path: Path) -> None:
+    deepest = tmp_path.joinpath("from", *["d"] * (DEPTH_MAX - 1))
+    deepest.mkdir(parents=True)
+    (deepest / "file").write_text("x")
+    store = AtHand()
+    root = pack(listing([tmp_path / "from"]), store).link
+    await save(store, root, tmp_path / "to")
+    assert (tmp_path.joinpath("to", *["d"] * (DEPTH_MAX - 1)) / "file").read_text() == "x"
+    (deepest / "d").mkdir()
+    (deepest / "d" / "file").write_text("x")
+    with pytest.raises(Unusable, match="no file can have the path"):
+        pack(listing([tmp_path / "from"]), store)
+
+
+@pytest.mark.parametrize("over", [1, 100_000, 4 * 1024 * 1024])
+def test_a_block_of_a_car_is_as_large_as_is_given_out_and_no_larger(over: int) -> None:
+    def blocks_in(size: int) -> list[int]:
+        block = bytes(size)
+        link = link_to(block, RAW)
+        with TemporaryFile() as file:
+            file.write(car.encode([link], [(link, block)]))
+            return [len(each.data) for each in CarFile(file, Meter()).blocks()]
+
+    assert blocks_in(BLOCK_SIZE_MAX) == [BLOCK_SIZE_MAX]
+    with pytest.raises(Unusable, match="larger than 2097152 bytes: no gateway gives it out"):
+        blocks_in(BLOCK_SIZE_MAX + over)

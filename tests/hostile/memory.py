@@ -1,4 +1,4 @@
-"""How much memory the service has, as the kernel counts it."""
+"""How much memory the service has, and how many sockets, as the kernel counts them."""
 
 import os
 from pathlib import Path
@@ -12,3 +12,9 @@ def resident(service: Service) -> int:
     """Bytes of its resident set."""
     pages = Path(f"/proc/{service.running().pid}/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def sockets(service: Service) -> int:
+    """Those that it listens on as well."""
+    files = Path(f"/proc/{service.running().pid}/fd")
+    return sum(str(each.readlink()).startswith("socket:") for each in files.iterdir())

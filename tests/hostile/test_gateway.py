@@ -5,72 +5,31 @@ Method: CARs are stored through `store/add` in a real service, which looks throu
 they are asked for. Bounds stand in the tests: seconds are generous, bytes are not.
 """
 
-import asyncio
 import os
 import re
 import time
-from collections.abc import Iterable
-from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import ClientPayloadError
 
 from hostile.memory import MIB, resident
+from hostile.storing import SOON, ask, node, over, store
 from hostile.wires import request, status, wire_to
-from support.client import Car, Client, Reply, random_car
-from support.eventually import eventually
+from support.client import Car, Client
 from support.service import Service
+from support.walking import Store
 from taijitu.ipld import car, varint
-from taijitu.ipld.cid import CAR, DAG_CBOR, DAG_PB, Link, link_to
-from taijitu.ipld.dagpb import PbLink
+from taijitu.ipld.cid import CAR, DAG_CBOR, DAG_PB, link_to
 from taijitu.unixfs import block as packing
 from taijitu.unixfs.block import Block, Packed
 from taijitu.unixfs.data import Data, Kind
 from taijitu.unixfs.directory import DirectoryPacker
+from taijitu.unixfs.way import Way
 from unit.gateway.site import file, folder, links
+from unit.unixfs import hostile
 
 NAMES = re.compile(r'href="\./\d+"')
 """Links to entries whose names are numbers."""
-
-SOON = 20.0
-"""Seconds in which anything here has to be answered, on a busy machine."""
-
-
-async def ask(client: Client, path: str, method: str = "GET", **headers: str) -> Reply:
-    """One request, not redirected."""
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with asyncio.timeout(SOON):
-        url = client.service.url + path
-        return await client.request(method, url, headers=given, allow_redirects=False)
-
-
-async def store(client: Client, blocks: Iterable[Block], roots: Iterable[Link] = ()) -> None:
-    """Let a space store a CAR of blocks. Returns once it was looked through."""
-    named = [(each.link, bytes(each.data)) for each in blocks]
-    mark = packing.raw(os.urandom(16))
-    data = car.encode([*roots], [*named, (mark.link, bytes(mark.data))])
-    await client.space().store(Car(link_to(data, CAR), data))
-    await here(client, mark.link)
-
-
-async def here(client: Client, link: Link) -> None:
-    async def look() -> int:
-        return (await ask(client, f"/ipfs/{link}?format=raw", "HEAD")).status
-
-    await eventually(look, lambda found: found == 200, seconds=SOON)
-
-
-def node(data: Data, *children: tuple[Link, int], name: bytes = b"") -> Block:
-    return packing.node(data, [PbLink(link, name, size) for link, size in children])
-
-
-def over(child: Link, size: int, times: int = 1) -> tuple[Block, int]:
-    """A part of a file that is nothing but other parts."""
-    made = node(
-        Data(Kind.FILE, filesize=size * times, blocksizes=(size,) * times), *[(child, size)] * times
-    )
-    return made, size * times
-
 
 # What blocks claim
 
@@ -226,6 +185,27 @@ async def test_a_directory_of_a_million_names_is_listed_in_pages(
     assert resident(service) - before < 64 * MIB
 
 
+@pytest.mark.parametrize("is_sharded", [False, True])
+async def test_a_directory_of_names_that_are_far_too_long_is_refused_and_costs_little(
+    client: Client, service: Service, is_sharded: bool
+) -> None:
+    """Each would take 44 ms to hash, and three times its size on a page."""
+    made = Store()
+    leaf = hostile.leaf(made, os.urandom(10))
+    names = [f"{number:03}" + "x" * 200_000 for number in range(9)]
+    if is_sharded:
+        slots = {Way(name.encode(), 256).slot(0): (name, leaf) for name in names}
+        root = hostile.shard(made, slots)
+    else:
+        root = hostile.directory(made, [(name, leaf) for name in names])
+    await store(client, [Block(link, data) for link, data in made.items()])
+    before = resident(service)
+    for _ in range(10):
+        reply = await ask(client, f"/ipfs/{root}/")
+        assert (reply.status, "is a name of 200003 bytes" in reply.text) == (400, True)
+    assert resident(service) - before < 32 * MIB
+
+
 # CARs that lie
 
 
@@ -303,47 +283,3 @@ async def test_symlinks_that_lead_to_each_other_lead_nowhere(client: Client) -> 
     assert [(await ask(client, f"{path}/{name}")).text for name in "abcd"] == ["b", "a", ".", "/"]
     assert (await ask(client, f"{path}/a/a/a")).status == 404
     assert len(links((await ask(client, f"{path}?format=car")).body)) == 5
-
-
-async def test_stalled_readers_hold_little_and_nobody_else_waits(
-    client: Client, service: Service
-) -> None:
-    """Each holds at most 6 MiB: a block that is being sent, one on its way, one read ahead."""
-    leaf = packing.raw(os.urandom(MIB))
-    root, _ = over(leaf.link, MIB, 64)
-    small = packing.raw(os.urandom(1_000))
-    await store(client, [leaf, root, small])
-    await ask(client, f"/ipfs/{leaf.link}")
-    before = resident(service)
-    async with AsyncExitStack() as stack:
-        wires = [await stack.enter_async_context(wire_to(service)) for _ in range(40)]
-        for number, wire in enumerate(wires):
-            query = "?format=car&dups=y" if number % 2 else ""
-            await wire.say(request("GET", f"/ipfs/{root.link}{query}", {}))
-        for wire in wires:
-            assert status(await wire.head()) == 200
-        began = time.monotonic()
-        for _ in range(10):
-            assert (await ask(client, f"/ipfs/{small.link}")).body == small.data
-        await client.space().store(random_car())
-        assert time.monotonic() - began < SOON
-        assert resident(service) - before < 40 * 6 * MIB
-    assert (await ask(client, f"/ipfs/{small.link}")).status == 200
-
-
-async def test_stalled_readers_of_the_widest_file_hold_its_parts_and_no_more(
-    client: Client, service: Service
-) -> None:
-    """A node has at most some 43,000 parts, which take 10 MiB; little else is on its way."""
-    leaf = packing.raw(os.urandom(1_024))
-    root, _ = over(leaf.link, 1_024, 43_000)
-    await store(client, [leaf, root])
-    assert (await ask(client, f"/ipfs/{root.link}", range="bytes=5-6")).status == 206
-    before = resident(service)
-    async with AsyncExitStack() as stack:
-        wires = [await stack.enter_async_context(wire_to(service)) for _ in range(20)]
-        for wire in wires:
-            await wire.say(request("GET", f"/ipfs/{root.link}", {}))
-            assert status(await wire.head()) == 200
-        assert (await ask(client, f"/ipfs/{leaf.link}")).body == leaf.data
-        assert resident(service) - before < 20 * 16 * MIB

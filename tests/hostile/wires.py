@@ -28,9 +28,9 @@ class Wire:
             except ConnectionResetError:
                 return b""
 
-    async def head(self) -> bytes:
+    async def head(self, seconds: float = ANSWER_SECONDS_MAX) -> bytes:
         """What comes up to the empty line of an answer."""
-        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+        async with asyncio.timeout(seconds):
             return await self.reader.readuntil(b"\r\n\r\n")
 
     async def hang_up(self) -> None:

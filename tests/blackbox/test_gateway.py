@@ -80,6 +80,7 @@ async def test_what_only_blocked_spaces_hold_is_not_given_out(serve: Serve) -> N
         await stored(bob, other)
         assert taijitu(service, "space", "block", mallory.did).code == 0
         assert await status(client, content.path) == 404
+        assert await status(client, f"/{archive.link}/{archive.link}.car") == 404
         assert await status(client, other.path) == 200
         await bob.store(archive)
         assert await status(client, content.path) == 200
@@ -102,13 +103,15 @@ async def test_an_operator_blocks_and_unblocks_while_the_service_runs_or_not(
         assert (said.code, said.out) == (0, "Nothing is blocked. `taijitu block CID` would.\n")
 
         done = taijitu(service, "block", str(content.link), "--why", "a court says so")
-        assert (done.code, done.out) == (0, f"{content.link} is not given out.\n")
+        assert (done.code, done.out.splitlines()[0]) == (0, f"{content.link} is not given out.")
+        assert done.out.endswith(f"\n  taijitu block {archive.link}\n"), "whoever has it has all"
         assert await status(client, content.path) == 410
         assert "court" not in await text(client, content.path)
         assert "a court says so" in taijitu(service, "blocked").out
 
         service.stop()
-        assert taijitu(service, "block", str(archive.link)).code == 0
+        done = taijitu(service, "block", str(archive.link))
+        assert (done.code, done.out) == (0, f"{archive.link} is not given out.\n")
         listed = json.loads(taijitu(service, "blocked", "--json").out)
         assert [each["cid"] for each in listed] == [str(archive.link), str(content.link)]
         service.start()
@@ -117,6 +120,8 @@ async def test_an_operator_blocks_and_unblocks_while_the_service_runs_or_not(
 
         undone = taijitu(service, "unblock", str(content.link))
         assert (undone.code, undone.out) == (0, f"{content.link} is given out again.\n")
+        assert await status(client, content.path) == 410, "it lies in what is blocked"
+        assert taijitu(service, "unblock", str(archive.link)).code == 0
         assert await status(client, content.path) == 200
         again = taijitu(service, "unblock", str(content.link))
         assert (again.code, again.out) == (0, f"{content.link} was not blocked.\n")

@@ -143,5 +143,12 @@ async def in_thread(work: Callable[..., V], *arguments: object) -> V:
     try:
         return await asyncio.shield(done)
     except asyncio.CancelledError:
+        done.add_done_callback(unheard)
         await asyncio.wait((done,))
         raise
+
+
+def unheard(done: asyncio.Future[V]) -> None:
+    """What became of something that nobody waits for any more, and may be cancelled twice over."""
+    if not done.cancelled():
+        done.exception()

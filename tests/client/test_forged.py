@@ -3,6 +3,7 @@ invocation, no byte that the link does not name. Method: a server that lies."""
 
 import os
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -11,6 +12,7 @@ from client.forger import CONTENT_TYPE, Forger, lying, saying, signed
 from taijitu.client import (
     Client,
     NotAccepted,
+    NotFound,
     Refused,
     Retry,
     Signer,
@@ -20,7 +22,7 @@ from taijitu.client import (
     new_key,
 )
 from taijitu.client.retry import Retrying
-from taijitu.ipld.cid import CAR, Link, link_to
+from taijitu.ipld.cid import CAR, RAW, Link, link_to
 from taijitu.ucan import receipt as receipts
 from taijitu.wire import message
 
@@ -122,6 +124,19 @@ async def test_an_answer_without_end_is_not_read(forger: Forger, alice: Signer) 
     forger.lie = answering(bytes(17 * 1024 * 1024))
     async with client_of(forger, alice) as client:
         with pytest.raises(Untrusted, match="has more than"):
+            await client.store.page()
+
+
+@pytest.mark.parametrize(
+    "name", ["BlobNotFound", "IndexNotFound", "StoreItemNotFound", "UploadNotFound"]
+)
+async def test_what_is_not_there_is_told_from_what_is_not_allowed(
+    forger: Forger, alice: Signer, name: str
+) -> None:
+    """Services name it after the thing, and some say no more than that."""
+    forger.lie = lambda ran: saying(signed(SERVICE, ran, {"error": {"name": name}}))
+    async with client_of(forger, alice) as client:
+        with pytest.raises(NotFound, match=name):
             await client.store.page()
 
 
@@ -280,14 +295,34 @@ async def test_what_would_be_refused_again_is_asked_once(
     assert len(forger.asked) == 1
 
 
+@pytest.mark.parametrize("status", [200, 403, 404, 405])
 async def test_whoever_does_not_say_who_he_is_is_asked_nothing(
-    forger: Forger, alice: Signer
+    forger: Forger, alice: Signer, status: int
 ) -> None:
     async def silent(_: web.Request) -> web.Response:
-        return web.json_response({"name": "something"})
+        return web.json_response({"name": "something"}, status=status)
 
     forger.object = silent
     async with Client(f"{forger.url}/elsewhere", key=alice) as client:
         with pytest.raises(Untrusted, match="does not say who it is"):
             await client.store.page()
     assert forger.asked == []
+
+
+async def test_a_service_that_gives_nothing_back_is_told_from_content_it_does_not_have(
+    forger: Forger, alice: Signer, tmp_path: Path
+) -> None:
+    root, shard = link_to(b"content", RAW), link_to(b"shard", CAR)
+
+    async def nothing(_: web.Request) -> web.Response:
+        return web.Response(status=404)
+
+    forger.object = nothing
+    known = {"ok": {"root": root, "shards": [shard]}}
+    forger.lie = lambda ran: saying(signed(SERVICE, ran, known))
+    async with client_of(forger, alice) as client:
+        with pytest.raises(NotFound, match=f"gives {root} neither by a gateway nor"):
+            await client.get(root, tmp_path / "back")
+        forger.lie = lambda ran: saying(signed(SERVICE, ran, {"error": {"name": "UploadNotFound"}}))
+        with pytest.raises(NotFound, match="UploadNotFound"):
+            await client.get(root, tmp_path / "back")

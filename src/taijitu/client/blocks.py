@@ -182,12 +182,17 @@ class First:
             return await self.from_shards(link)
 
     async def from_shards(self, link: Link) -> bytes:
-        """Raises `NotFound` where the space does not know the content either."""
+        """Raises `NotFound` where the space does not know the content either, or knows it and the
+        service does not give what it stores."""
         upload = await self.client.uploads.get(self.root)
         await self.source.close()
         shards = Shards(self.client)
         self.source = shards
-        await shards.fetch(upload.shards)
+        try:
+            await shards.fetch(upload.shards)
+        except NotFound as why:
+            text = f"{self.client.url} gives {self.root} neither by a gateway nor by its shards"
+            raise NotFound("NotFound", f"{text}: ask at the URL of a gateway that does") from why
         return await shards.block(link)
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ from taijitu.client.accounts import NewSpace
 from taijitu.client.answers import Put, Service
 from taijitu.client.asking import Answered
 from taijitu.client.content import Progress, ignore
-from taijitu.client.failures import NotFound, Untrusted, Unusable, refused
+from taijitu.client.failures import NotAccepted, NotFound, Untrusted, Unusable, refused
 from taijitu.client.introduction import of_document, of_version
 from taijitu.client.keys import key_of
 from taijitu.client.proofs import Proof, chosen, read, spaces_of
@@ -303,6 +303,10 @@ class Client:
                     lambda path=path: self.connection.ask("GET", self.url + path)
                 )
             except NotFound:
+                continue
+            except NotAccepted as why:
+                if why.status < 400:  # it is elsewhere, and that is said
+                    raise
                 continue
             found = reader(answer.body)
             if found is not None:

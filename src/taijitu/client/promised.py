@@ -4,7 +4,7 @@ Law: a task or a receipt is believed because the receipt that the service has si
 hash. One that comes by itself has to be signed by who was to run the task.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from taijitu.client.answers import Service
@@ -49,7 +49,7 @@ def promised(answer: Answered, service: Service) -> Promised:
     return Promised(
         first(tasks, ALLOCATE),
         first(tasks, PUT),
-        first(tasks, ACCEPT),
+        first(tasks, ACCEPT, lambda task: is_judged(task, service)),
         {each.ran: each for each in found},
         answer.blocks,
     )
@@ -62,13 +62,22 @@ def task_in(link: Link, blocks: Mapping[Link, bytes]) -> Delegation:
         raise Untrusted(f"the service promises a task, {link}, that did not come along") from None
 
 
-def first(tasks: list[Delegation], names: tuple[str, ...]) -> Delegation:
-    """The task of that name. Raises `Untrusted`."""
-    for name in names:
-        for task in tasks:
-            if can_of(task) == name:
-                return task
-    raise Untrusted(f"the service promises no {names[-1]}")
+def first(
+    tasks: list[Delegation],
+    names: tuple[str, ...],
+    favoured: Callable[[Delegation], bool] = lambda _: True,
+) -> Delegation:
+    """The task of that name, if possible a favoured one. Raises `Untrusted`."""
+    found = [task for task in tasks if can_of(task) in names]
+    if not found:
+        raise Untrusted(f"the service promises no {names[-1]}")
+    return min(found, key=lambda task: (not favoured(task), names.index(can_of(task))))
+
+
+def is_judged(task: Delegation, service: Service) -> bool:
+    """Whether a receipt of who is to run it can be verified: who else has no key in the name. Where
+    a service has nodes of such names, it tells of the same thing by a task of its own."""
+    return task.audience == service.did or principal.is_key(task.audience)
 
 
 def can_of(task: Delegation) -> str:

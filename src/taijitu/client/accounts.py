@@ -7,12 +7,13 @@ else put there for the agent is taken for it.
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from taijitu.client.asking import ok_of
 from taijitu.client.failures import Unavailable, Unusable, refused
-from taijitu.client.proofs import Proof, chosen, decode
+from taijitu.client.proofs import Proof, chosen, decode, end_of
 from taijitu.ipld.cid import Link
 from taijitu.kernel.record import Record
 from taijitu.ucan import principal
@@ -80,24 +81,34 @@ def is_for(proof: Proof, request: Link) -> bool:
 
 
 async def claim(client: "Client") -> list[Proof]:
-    """What others have delegated to the agent, and left at the service. Raises `Refused`."""
+    """What others have delegated to the agent, and left at the service. Anybody can: what cannot be
+    read is not for us, and keeps nobody from the rest. Raises `Refused`."""
     ok = await client.invoke("access/claim", space=client.agent.did)
     found: Any = ok.get("delegations")
     archives = cast("Mapping[str, object]", found if isinstance(found, dict) else {})
-    return [decode(each) for each in archives.values() if isinstance(each, bytes)]
+    proofs: list[Proof] = []
+    for each in archives.values():
+        with suppress(Unusable):
+            if isinstance(each, bytes):
+                proofs.append(decode(each))
+    return proofs
 
 
 def delegate(
     client: "Client", to: str, can: Iterable[str], expiration: int | None, space: str
 ) -> Proof:
     """See `Client.delegate`."""
-    now = int(time())
+    now, agent = int(time()), client.agent.did
     blocks: dict[Link, bytes] = {}
     proofs: dict[Link, None] = {}
+    ends = [expiration]
     for each in can:
-        carried = chosen(client.proofs, each, space, client.agent.did, now)
+        carried = chosen(client.proofs, each, space, agent, now)
         proofs |= dict.fromkeys(carried.links)
         blocks |= carried.blocks
+        if space != agent:
+            ends.append(end_of(client.proofs, each, space, agent))
+    expiration = min([end for end in ends if end is not None], default=None)
     try:
         made = issue(
             client.agent,
@@ -128,10 +139,32 @@ async def revoke(client: "Client", proof: Proof) -> None:
 async def create_space(client: "Client", account: str | None) -> NewSpace:
     """See `Client.create_space`."""
     key = Signer.from_seed(os.urandom(SEED_SIZE))
-    made = issue(key, client.agent.did, [{"can": "*", "with": key.did}], expiration=None)
-    proof = Proof(made, {made.link: made.data})
+    proof = owned(key, client.agent.did)
     if account is not None:
         nb = {"provider": (await client.service()).did, "consumer": key.did}
         await client.invoke("provider/add", nb, space=account_of(account))
     client.hold(proof)
+    if account is not None:
+        await leave(client, owned(key, account_of(account)), key.did)
     return NewSpace(key, proof)
+
+
+def owned(key: Signer, by: str) -> Proof:
+    """That somebody may do everything in the space of a key, for good."""
+    made = issue(key, by, [{"can": "*", "with": key.did}], expiration=None)
+    return Proof(made, {made.link: made.data})
+
+
+async def leave(client: "Client", proof: Proof, space: str) -> None:
+    """Leave a delegation over a space at the service, for its audience to claim: an account gives
+    it to every agent that logs in. Raises `Refused`."""
+    link = proof.delegation.link
+    answer = await client.exchange(
+        "access/delegate",
+        {"delegations": {str(link): link}},
+        space,
+        company=proof.blocks,
+        proofs=[link],
+    )
+    if not answer.receipt.is_ok:
+        raise refused(answer.receipt.out["error"])

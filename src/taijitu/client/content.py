@@ -13,7 +13,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, Final, TypeAlias, TypeVar
+from typing import BinaryIO, Final, TypeAlias, TypeVar, cast
 
 from taijitu.client.failures import Unusable, WrongBytes
 from taijitu.ipld.cid import CAR, SHA2_256, Link, link_with
@@ -84,10 +84,15 @@ async def opened(source: Source, progress: Progress = ignore) -> AsyncGenerator[
         file.close()
 
 
-def opened_file(source: bytes | bytearray | memoryview | Path) -> BinaryIO:
-    """Raises `Unusable`."""
+def opened_file(source: object) -> BinaryIO:
+    """Bytes, or the file at a path. Raises `Unusable`, also for what is neither."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return BytesIO(cast("bytes | bytearray | memoryview", source))
     if not isinstance(source, Path):
-        return BytesIO(source)
+        kind = type(source).__name__
+        raise Unusable(
+            f"it takes a path, bytes or a stream of bytes, and no {kind}: {source!r:.80}"
+        )
     try:
         file = source.open("rb", buffering=0)
     except OSError as why:

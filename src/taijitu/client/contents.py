@@ -6,12 +6,14 @@ Law: what is read is what the CID names. A path leads down only.
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import unquote
 
 from taijitu.client.blocks import Blocks, First, Gateway
 from taijitu.client.content import Progress, ignore
-from taijitu.client.failures import NotFound, Unreadable, Unusable
+from taijitu.client.failures import NotFound, Unavailable, Unreadable, Unusable
 from taijitu.client.leading import found_by, result_of, told
+from taijitu.client.retry import Again
 from taijitu.client.unpacking import DEPTH_MAX, Got, block_of, bytes_of, save
 from taijitu.ipld.cid import RAW, InvalidLink, Link
 from taijitu.kernel.record import Record
@@ -23,6 +25,8 @@ from taijitu.unixfs.path import normal, resolve
 if TYPE_CHECKING:
     from taijitu.client.client import Client
 
+SCHEME: Final = "ipfs://"
+
 
 class Where(NamedTuple):
     """A CID, and the names behind it."""
@@ -32,13 +36,18 @@ class Where(NamedTuple):
 
 
 def where(path: str | Link) -> Where:
-    """What `CID`, `CID/path`, `/ipfs/CID/path` or `ipfs://CID/path` says. Raises `Unusable`."""
+    """What `CID`, `CID/path`, `/ipfs/CID/path` or `ipfs://CID/path` says. The last is a URI: in it,
+    names may be escaped. Raises `Unusable`."""
     if isinstance(path, Link):
         return Where(path, ())
-    bare = path.removeprefix("ipfs://").removeprefix("/ipfs/")
-    text, _, rest = bare.partition("/")
+    bare = path.removeprefix(SCHEME).removeprefix("/ipfs/")
+    text, *names = bare.split("/")
+    if path.startswith(SCHEME):
+        names = [unquote(name, errors="surrogateescape") for name in names]
+    if any("/" in name or "\0" in name for name in names):
+        raise Unusable(f"no file can be called as {path!r:.200} says")
     try:
-        return Where(Link.parse(text), tuple(normal(rest.split("/"))))
+        return Where(Link.parse(text), tuple(normal(names)))
     except (InvalidLink, failures.BadPath) as why:
         raise Unusable(str(why)) from None
 
@@ -73,14 +82,14 @@ class Contents:
             return await save(blocks, link, target, progress)
 
     async def is_here(self, link: Link) -> bool:
-        """Whether a gateway at the service has a block. Raises `Unavailable` …"""
+        """Whether a gateway at the service has a block. It is asked once. Raises `Unavailable` …"""
         url = f"{self.client.url}/ipfs/{link}?format=raw"
         try:
-            await self.client.patience(f"asking for {link}").keep(
-                lambda: self.client.connection.ask("HEAD", url)
-            )
+            await self.client.connection.ask("HEAD", url)
         except NotFound:
             return False
+        except Again as why:
+            raise Unavailable(str(why)) from why
         return True
 
     async def read(

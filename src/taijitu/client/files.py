@@ -9,11 +9,12 @@ the rest. The note comes last: an upload that is listed is whole.
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from taijitu.client.answers import Put
 from taijitu.client.carfile import CarFile
 from taijitu.client.content import in_thread, opened_file, spooled
+from taijitu.client.failures import Unusable
 from taijitu.client.packing import Listing, Meter, Stream, blocks_of, listing
 from taijitu.client.sending import Sending, Told, Watch
 from taijitu.ipld.cid import Link
@@ -23,10 +24,10 @@ from taijitu.wire.shards import SHARD_SIZE
 if TYPE_CHECKING:
     from taijitu.client.space import Space
 
-Files: TypeAlias = Path | Sequence[Path] | bytes | AsyncIterator[bytes]
+Files: TypeAlias = Path | Sequence[Path] | bytes | bytearray | memoryview | AsyncIterator[bytes]
 """What is put: a file or a folder, several of them, the bytes of a file, or a stream of those."""
 
-CarSource: TypeAlias = Path | bytes | AsyncIterator[bytes]
+CarSource: TypeAlias = Path | bytes | bytearray | memoryview | AsyncIterator[bytes]
 
 V = TypeVar("V")
 
@@ -42,15 +43,7 @@ async def put(
 ) -> Put:
     """Pack files and store them. See `Space.put`."""
     meter = Meter()
-    what: Listing | AsyncIterator[bytes]
-    if isinstance(source, bytes):
-        total, what = len(source), of_one(source)
-    elif isinstance(source, AsyncIterator):
-        total, what = None, source
-    else:
-        paths = [source] if isinstance(source, Path) else [*source]
-        what = await in_thread(listing, paths, hidden)
-        total = what.size
+    total, what = await looked_at(source, hidden)
     sending = Sending(space, limit(total, shard_size), at_once, Watch(meter, total, progress))
     async with sending:
         if isinstance(what, Listing):
@@ -58,6 +51,37 @@ async def put(
         else:
             root = await of_stream(what, meter, sending)
         return await sending.end(root)
+
+
+async def looked_at(
+    source: object, hidden: bool
+) -> tuple[int | None, Listing | AsyncIterator[bytes]]:
+    """How many bytes there are, if that is known, and where from. Raises `Unusable`."""
+    match source:
+        case bytes() | bytearray() | memoryview():
+            data = bytes(cast("bytes | bytearray | memoryview", source))
+            return len(data), of_one(data)
+        case AsyncIterator():
+            return None, cast("AsyncIterator[bytes]", source)
+        case Path():
+            paths = [source]
+        case Sequence():
+            several = cast("Sequence[object]", source)
+            paths = [each for each in several if isinstance(each, Path)]
+            if len(paths) < len(several):
+                raise unusable(several)
+        case _:
+            raise unusable(source)
+    found = await in_thread(listing, paths, hidden)
+    return found.size, found
+
+
+def unusable(source: object) -> Unusable:
+    """A text is no path: it could be meant as the bytes."""
+    return Unusable(
+        f"put takes a path, several, bytes, or a stream of bytes, and not {source!r:.80}: "
+        "Path(…) makes a path of a text"
+    )
 
 
 async def put_car(
@@ -74,7 +98,8 @@ async def put_car(
     with closing(file):
         car = await in_thread(CarFile, file, meter)
         total = await in_thread(file_size, source) if isinstance(source, Path) else None
-        total = len(source) if isinstance(source, bytes) else total
+        if isinstance(source, bytes | bytearray | memoryview):
+            total = memoryview(source).nbytes
         watch = Watch(meter, total, progress)
         async with Sending(space, limit(total, shard_size), at_once, watch) as sending:
             await sending.take(under(car.blocks(), car.root))

@@ -6,7 +6,7 @@ notices early when nothing would do.
 
 from base64 import b64decode, urlsafe_b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ from taijitu.ipld.cid import CAR, IDENTITY, Link
 from taijitu.kernel.record import Record
 from taijitu.ucan import archive, principal
 from taijitu.ucan.bundle import Bundle
-from taijitu.ucan.capability import ANY_RESOURCE
+from taijitu.ucan.capability import ANY_RESOURCE, covers
 from taijitu.ucan.delegation import Delegation, InvalidDelegation
 
 FILE_SIZE_MAX: Final = 1024 * 1024
@@ -25,6 +25,9 @@ FILE_SIZE_MAX: Final = 1024 * 1024
 
 CAR_HEAD: Final = (b"\x0a\xa1", b"\xa2\x65roots")
 """How a CAR begins (of version 2), or what follows its first byte (of version 1)."""
+
+DEPTH_MAX: Final = 64
+"""Delegations above each other that are looked at: real chains have two to five."""
 
 ATTEST: Final = "ucan/attest"
 """The ability of a proof that stands beside the one it is about."""
@@ -82,6 +85,50 @@ def chosen(held: Iterable[Proof], can: str, space: str, agent: str, now: int) ->
     return Carried(tuple(dict.fromkeys(proof.delegation.link for proof in good)), blocks)
 
 
+def end_of(held: Iterable[Proof], can: str, space: str, agent: str) -> int | None:
+    """Until when (seconds since 1970) an agent may do something by what it was given; None for
+    ever. Raises `NoDelegation` where that allows something else only."""
+    ends = [
+        Chain(proof, can, space).end(proof.delegation)
+        for proof in held
+        if proof.delegation.audience == agent and allows(proof.delegation, can, space)
+    ]
+    if not ends:
+        raise NoDelegation(can, space, agent, ": what is there allows something else")
+    return latest(ends)
+
+
+class Chain:
+    """A delegation and those that it rests on, for something in a space."""
+
+    def __init__(self, proof: Proof, can: str, space: str) -> None:
+        self.bundle = Bundle(proof.blocks)
+        self.wanted = can, space
+        self.ends: dict[Link, int | None] = {}
+
+    def end(self, ucan: Delegation, depth: int = DEPTH_MAX) -> int | None:
+        """When it is over, or what it rests on."""
+        if ucan.link not in self.ends:
+            found = viewed(self.bundle, ucan.proofs)
+            above = [each for each in found if allows(each, *self.wanted)] if depth else []
+            before = latest([self.end(each, depth - 1) for each in above]) if above else None
+            ends = [end for end in (ucan.expiration, before) if end is not None]
+            self.ends[ucan.link] = min(ends, default=None)
+        return self.ends[ucan.link]
+
+
+def latest(ends: Sequence[int | None]) -> int | None:
+    return None if None in ends else max([end for end in ends if end is not None])
+
+
+def allows(ucan: Delegation, can: str, space: str) -> bool:
+    """Whether it says that its audience may do something in a space."""
+    return any(
+        each.resource in (space, ANY_RESOURCE) and covers(each.can, can)
+        for each in ucan.capabilities
+    )
+
+
 def reason(about: list[Proof], mine: list[Proof]) -> str:
     """What is the matter with the proofs that come closest."""
     if mine:
@@ -110,8 +157,12 @@ def upstream(proof: Proof) -> Iterator[Delegation]:
     """The delegations behind one that passes on everything."""
     if not any(each.resource == ANY_RESOURCE for each in proof.delegation.capabilities):
         return
-    bundle = Bundle(proof.blocks)
-    for link in proof.delegation.proofs:
+    yield from viewed(Bundle(proof.blocks), proof.delegation.proofs)
+
+
+def viewed(bundle: Bundle, links: Iterable[Link]) -> Iterator[Delegation]:
+    """Those that are there."""
+    for link in links:
         try:
             yield bundle.view(link)
         except InvalidDelegation:

@@ -12,6 +12,7 @@ from taijitu.ipld.cid import Link
 if TYPE_CHECKING:
     from taijitu.client.client import Client
     from taijitu.client.files import CarSource, Files
+    from taijitu.client.removing import Removing
     from taijitu.client.sending import Told
 
 AT_ONCE: Final = 3
@@ -51,7 +52,7 @@ class Space:
         from taijitu.client import files  # noqa: PLC0415  whoever does not pack needs none of it
 
         told = progress or unseen
-        return await files.put(self, source, hidden=hidden, at_once=at_once, progress=told)
+        return await files.put(self, source, hidden=hidden, at_once=max(1, at_once), progress=told)
 
     async def put_car(
         self, source: "CarSource", *, at_once: int = AT_ONCE, progress: "Told | None" = None
@@ -61,20 +62,22 @@ class Space:
         from taijitu.client import files  # noqa: PLC0415
 
         told = progress or unseen
-        return await files.put_car(self, source, at_once=at_once, progress=told)
+        return await files.put_car(self, source, at_once=max(1, at_once), progress=told)
 
     async def remove(self, root: Link | str) -> tuple[Removed, ...]:
         """Forget an upload, and let go of its shards, but of none that another upload of the space
-        has, too. Raises `NotFound`."""
-        upload = await self.uploads.get(root)
-        shards = dict.fromkeys(upload.shards)
-        async for other in self.uploads.list():
-            if other.root != upload.root:
-                for shard in other.shards:
-                    shards.pop(shard, None)
-        removed = [await self.blobs.remove(shard) for shard in shards]
-        await self.uploads.remove(upload.root)
-        return tuple(removed)
+        has, too, and of its index. Raises `NotFound`.
+
+        Whoever puts something with the same shard meanwhile may find that gone: see `Removing`,
+        which also makes the list of other uploads once for several.
+        """
+        return await self.removing().remove(root)
+
+    def removing(self) -> "Removing":
+        """Removes uploads, one after the other."""
+        from taijitu.client.removing import Removing  # noqa: PLC0415
+
+        return Removing(self)
 
     async def index(self, link: Link | str) -> None:
         """Have an index, a blob of this space, taken for what it says. Raises `Refused`."""

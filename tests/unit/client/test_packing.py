@@ -105,3 +105,16 @@ def test_a_block_of_a_car_is_as_large_as_is_given_out_and_no_larger(over: int) -
     assert blocks_in(BLOCK_SIZE_MAX) == [BLOCK_SIZE_MAX]
     with pytest.raises(Unusable, match="larger than 2097152 bytes: no gateway gives it out"):
         blocks_in(BLOCK_SIZE_MAX + over)
+
+
+def test_behind_a_link_two_dots_lead_where_the_file_system_says(tmp_path: Path) -> None:
+    """The name is what the text says, the bytes are those of the file that is there."""
+    (tmp_path / "other" / "folder").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "other" / "folder")
+    for name in ("x", "y", "other/x"):
+        (tmp_path / name).write_text(name)
+    found = listing([tmp_path / "link" / ".." / "x", tmp_path / "y"]).files
+    assert [(file.name, Path(file.path).read_text()) for file in found] == [
+        ("x", "other/x"),
+        ("y", "y"),
+    ]

@@ -7,7 +7,16 @@ import pytest
 
 from taijitu.cli.delegate import as_text
 from taijitu.client import NoDelegation, Unusable, new_key
-from taijitu.client.proofs import Proof, chosen, decode, encode, parse, read, spaces_of
+from taijitu.client.proofs import (
+    Proof,
+    chosen,
+    decode,
+    encode,
+    end_of,
+    parse,
+    read,
+    spaces_of,
+)
 from taijitu.ipld import car
 from taijitu.ipld.cid import CAR, link_to
 from taijitu.ucan.delegation import Delegation
@@ -128,3 +137,48 @@ def test_an_attestation_goes_along_and_is_not_enough() -> None:
 def test_the_spaces_of_proofs_are_those_they_name_for_this_agent() -> None:
     held = [made(), made(can="upload/*"), made(to=BOB, resource=BOB.did), made(resource="ucan:*")]
     assert spaces_of(held, ALICE.did) == [SPACE.did]
+
+
+def test_what_was_given_ends_with_the_first_of_what_it_rests_on() -> None:
+    def end(can: str, *held: Proof) -> int | None:
+        return end_of(held, can, SPACE.did, BOB.did)
+
+    short = made(to=ALICE, expiration=NOW + 10)
+    onward = made(ALICE, to=BOB, above=short)
+    assert end("store/add", onward) == NOW + 10
+    assert end("store/*", made(ALICE, to=BOB, above=short, expiration=NOW + 5)) == NOW + 5
+    assert end("store/add", onward, made(to=BOB, expiration=NOW + 20)) == NOW + 20
+    assert end("store/add", onward, made(to=BOB)) is None
+    assert end("store/add", made(to=BOB), onward) is None
+
+
+def test_what_was_not_given_cannot_be_passed_on() -> None:
+    held = [made(to=BOB, can="store/list"), made(to=ALICE, can="*")]
+    for can in ("*", "store/*", "store/add", "upload/list"):
+        with pytest.raises(NoDelegation, match="allows something else"):
+            end_of(held, can, SPACE.did, BOB.did)
+    with pytest.raises(NoDelegation):
+        end_of(held, "store/list", ALICE.did, BOB.did)
+
+
+def test_proofs_that_rest_on_each_other_many_times_are_looked_at_once() -> None:
+    level = [made(to=ALICE, expiration=NOW + 7)]
+    blocks = dict(level[0].blocks)
+    for _ in range(20):
+        level = [
+            Proof(
+                delegate(
+                    ALICE,
+                    ALICE.did,
+                    [{"can": "store/*", "with": SPACE.did}],
+                    expiration=None,
+                    proofs=[each.delegation.link for each in level],
+                    nonce=str(number),
+                ),
+                blocks,
+            )
+            for number in range(4)
+        ]
+        blocks |= {each.delegation.link: each.delegation.data for each in level}
+    proof = level[0]
+    assert end_of([proof], "store/add", SPACE.did, ALICE.did) == NOW + 7

@@ -16,5 +16,11 @@ def resident(service: Service) -> int:
 
 def sockets(service: Service) -> int:
     """Those that it listens on as well."""
-    files = Path(f"/proc/{service.running().pid}/fd")
-    return sum(str(each.readlink()).startswith("socket:") for each in files.iterdir())
+    return sum(is_socket(each) for each in Path(f"/proc/{service.running().pid}/fd").iterdir())
+
+
+def is_socket(file: Path) -> bool:
+    try:
+        return str(file.readlink()).startswith("socket:")
+    except FileNotFoundError:  # closed just now
+        return False

@@ -215,7 +215,7 @@ def test_every_ability_that_an_actor_has_is_killed_here() -> None:
     killed = {"s3/stat", "s3/presign", "s3/put", "s3/delete"}
     killed |= {"task/sleep", "operator/alarm", "index/examine", "contents/scan", "login/mail"}
     unused = object()
-    all_of_them = set(actors(unused, unused, unused, unused, MemoryStorage()))  # type: ignore[arg-type]
+    all_of_them = set(actors(unused, unused, unused, unused, MemoryStorage(), note=unused))  # type: ignore[arg-type]
     assert all_of_them == killed
 
 

@@ -1,9 +1,10 @@
 """The audit: now and then, what the bucket holds is held against what the cells say.
 
 An object that nobody refers to gets a sweep (a URL that outlived its time may have brought it);
-bytes that an entry counts on and that are gone make the entry Lost, and an alarm. A CAR in which
-nobody has looked yet (it was stored by a version that did not) is described. What is found is only
-a reason to ask: the machines decide, as of what was read.
+bytes that an entry counts on and that are gone make the entry Lost, and an alarm. CARs in which
+nobody has looked yet (they were stored by a version that did not) are described at last, one after
+the other: whoever stores one meanwhile does not wait behind all of them. What is found is only a
+reason to ask: the machines decide, as of what was read.
 """
 
 import asyncio
@@ -27,6 +28,10 @@ PAUSE_SECONDS: Final = 0.01
 """Between two pages or objects, so that an audit never gets in the way."""
 
 
+DESCRIBED_MS_MAX: Final = 60_000
+"""How long the next CAR waits for one that somebody looks through."""
+
+
 class Audited(Record):
     """What an audit looked at, and what it set in motion."""
 
@@ -44,18 +49,20 @@ class Audit:
 
     async def run(self) -> Audited:
         """Look at everything once."""
-        objects = swept = entries = lost = described = 0
+        objects = swept = entries = lost = unread = described = 0
         async for multihash, _ in self.bucket.objects():
             objects += 1
             swept += await self._sweep_if_unclaimed(multibase.encode("z", multihash))
             await asyncio.sleep(PAUSE_SECONDS)
         async for head, state in self._stored():
             entries += 1
-            multihash = state.attempt.multihash
-            if await self.bucket.stat(multibase.decode(multihash)) is None:
+            if await self.bucket.stat(multibase.decode(state.attempt.multihash)) is None:
                 lost += await self._lose(head)
-            elif came_alone(state.faces):
-                described += await self._describe_if_unread(multihash)
+            else:
+                unread += await self._is_unread(state)
+        if unread:
+            async for _, state in self._stored():
+                described += await self._describe_if_unread(state)
         return Audited(objects, entries, swept, lost, described)
 
     async def _sweep_if_unclaimed(self, multihash: str) -> bool:
@@ -72,13 +79,25 @@ class Audit:
         done = await self.engine.transact(head.path, message, as_of=head.cid)
         return done.heard and isinstance(done.state, entry.Lost)
 
-    async def _describe_if_unread(self, multihash: str) -> bool:
-        """If the bytes go just now, whoever looks finds nothing, and all is as before."""
-        path = contents_at(multihash)
-        if not isinstance((await self.engine.read(path)).state, contents.Unread):
+    async def _is_unread(self, state: entry.Stored) -> bool:
+        """Whether these bytes came as a CAR, and nobody has looked what is in it."""
+        if not came_alone(state.faces):
             return False
-        done = await self.engine.transact(path, Describe(multihash))
-        return isinstance(done.state, contents.Reading)
+        known = await self.engine.read(contents_at(state.attempt.multihash))
+        return isinstance(known.state, contents.Unread)
+
+    async def _describe_if_unread(self, state: entry.Stored) -> bool:
+        """Have a CAR looked through, and wait for it. If the bytes go just now, whoever looks
+        finds nothing, and all is as before."""
+        if not await self._is_unread(state):
+            return False
+        path = contents_at(state.attempt.multihash)
+        done = await self.engine.transact(path, Describe(state.attempt.multihash))
+        until = self.engine.now() + DESCRIBED_MS_MAX
+        head = await self.engine.read(path)
+        while isinstance(head.state, contents.Reading) and self.engine.now() < until:
+            head = await self.engine.changed(path, head.cid, until)
+        return not isinstance(done.state, contents.Unread)
 
     async def _stored(self) -> AsyncIterator[tuple[Head, entry.Stored]]:
         after = ""

@@ -13,11 +13,12 @@ from contextlib import aclosing
 from typing import Final
 
 from taijitu.actors.bucket import Read
+from taijitu.actors.facts import Note, is_held
 from taijitu.actors.slices import Check, Mismatch, can_be_checked, check_empty, runs
 from taijitu.buckets.names import UnknownHash, digest_of
 from taijitu.buckets.port import Bucket
 from taijitu.engine.actor import Assignment, View
-from taijitu.engine.storage import Batch, SliceRow, Storage
+from taijitu.engine.storage import SliceRow, Storage
 from taijitu.ipld import multibase
 from taijitu.kernel.effect import Task
 from taijitu.kernel.failures import Bug, Fault
@@ -58,12 +59,13 @@ class Untrue(Exception):
 
 
 class Indexer:
-    """`read` looks at cells."""
+    """`read` looks at cells, `note` writes facts down."""
 
-    def __init__(self, bucket: Bucket, read: Read, storage: Storage) -> None:
+    def __init__(self, bucket: Bucket, read: Read, storage: Storage, note: Note) -> None:
         self.bucket = bucket
         self.read = read
         self.storage = storage
+        self.note = note
         self.turns = asyncio.Semaphore(EXAMINED_AT_ONCE)
         self.admitted: Counter[str] = Counter()
         """How many examinations of each space run or wait."""
@@ -207,16 +209,14 @@ class Examination:
             await self.write()
 
     async def write(self) -> None:
-        """Write facts down. Bytes that were taken away meanwhile took with them what was known;
-        nothing new is to be left behind."""
+        """Write facts down. Whoever deletes bytes drops what is known of them: so nothing is
+        written of those that nobody holds any more."""
         rows, self.unwritten = self.unwritten[:WRITTEN_AT_ONCE], self.unwritten[WRITTEN_AT_ONCE:]
         if not rows:
             return
-        await self.storage.commit(Batch(slices=rows))
-        for shard in {row.shard for row in rows}:
-            if await self.bucket.stat(shard) is None:
-                await self.storage.forget_slices(shard)
-                raise Fault(f"the bytes of {named(shard)} are gone")
+        names = [multibase.encode("z", shard) for shard in {row.shard for row in rows}]
+        if not await self.indexer.note(rows, lambda view: all(is_held(view, it) for it in names)):
+            raise Fault("somebody has let go of bytes that an index tells of")
 
 
 def within(shard: Shard, size: int) -> Sequence[Slice]:

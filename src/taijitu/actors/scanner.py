@@ -1,14 +1,15 @@
 """The scanner: settles `contents/scan`. It reads a CAR and writes down where its blocks lie.
 
-Law: a slice is written down only after its bytes were hashed, and before any cell hears of it. So a
-crash in between leaves facts that stay true; looking again finds the same ones.
+Law: a slice is written down only after its bytes were hashed, and before any cell hears of it or in
+the same commit. So a crash in between leaves facts that stay true; looking again finds the same
+ones.
 
-A long CAR takes many short tries, so that others have their turn: each ends at a block, and the
-next one begins there.
+A small CAR is looked through within the transaction that asks. A long one takes many short tries, so
+that others have their turn: each ends at a block, and the next one begins there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from heapq import merge
 from itertools import islice
@@ -17,22 +18,23 @@ from typing import Final
 
 import msgspec
 
+from taijitu.actors.facts import Note, is_held
 from taijitu.actors.sections import NoCar, Sections
 from taijitu.buckets.port import READ_CHUNK, Bucket, Missing
-from taijitu.engine.actor import Assignment, View
+from taijitu.engine.actor import Assignment, Finding, View
 from taijitu.engine.storage import SliceRow
 from taijitu.ipld import multibase
 from taijitu.kernel.effect import Task
 from taijitu.kernel.failures import Bug, Fault
 from taijitu.kernel.receipt import Ok, Receipt, failure
-from taijitu.machines.contents import Scan, Tally
+from taijitu.machines.contents import Reading, Scan, Tally, contents_at
+from taijitu.wire.sharded_index import Slice
 
 SCANNED_AT_ONCE: Final = 2
-"""CARs that are read at the same time."""
+"""CARs that are read at the same time. The others wait in the lane, the first that came first."""
 
 TRY_SECONDS_MAX: Final = 1
-"""How long one try may read. All that may be tried at once have their turns within the time that
-the dispatcher gives to each."""
+"""How long one try may read."""
 
 WRITTEN_AT_ONCE: Final = 2_000
 """Slices in one commit, so that other commits need not wait long."""
@@ -52,29 +54,46 @@ AT_ONCE: Final = 4 * 1024
 MULTIHASH: Final = itemgetter(0)
 """Of a slice."""
 
-Note = Callable[[Sequence[SliceRow]], Awaitable[None]]
-"""Write facts down, durably."""
+SMALL: Final = 64 * 1024
+"""Bytes of a CAR that is looked through within the transaction that asks for it: a task of its own
+would cost many times more."""
 
-Forget = Callable[[bytes], Awaitable[None]]
-"""Drop what is known to lie within the bytes of a multihash."""
+FEW: Final = 64
+"""Blocks of such a CAR. With more of them everybody would wait."""
+
+GLANCE: Final = 8 * 1024
+"""Bytes of it that are looked through before they are counted."""
 
 
 class Scanner:
-    def __init__(self, bucket: Bucket, note: Note, forget: Forget) -> None:
+    def __init__(self, bucket: Bucket, note: Note) -> None:
         self.bucket = bucket
         self.note = note
-        self.forget = forget
-        self.turns = asyncio.Semaphore(SCANNED_AT_ONCE)
 
-    def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
-        """Never: to read takes long."""
-        return None
+    def prompt(self, task: Task, view: View, at: int) -> Finding | None:
+        """What is small is looked through at once; what is found becomes true with the answer."""
+        match task:
+            case Scan(multihash, Tally(end=0)) if is_wanted(view, multihash):
+                return self.glance(multibase.decode(multihash))
+            case _:
+                return None
+
+    def glance(self, multihash: bytes) -> Finding | None:
+        """What lies in a CAR that is small and whose bytes are at hand."""
+        data = self.bucket.read_now(multihash, SMALL)
+        if not isinstance(data, bytes) or not data:
+            return None
+        try:
+            return found_at_once(data, multihash)
+        except Exception:
+            # A bug of ours does not keep bytes from being stored. Whoever carries the task out has
+            # it too, and is parked where an operator sees it.
+            return None
 
     async def run(self, assignment: Assignment) -> Receipt | None:
         match assignment.task:
             case Scan(multihash, tally):
-                async with self.turns:
-                    return await self.answer(multihash, tally)
+                return await self.answer(multihash, tally)
             case task:
                 raise Bug(f"a scanner cannot {task!r}")
 
@@ -84,12 +103,11 @@ class Scanner:
         if size is None:
             return gone()
         try:
-            seen = await Look(self, name, Sections(size, tally)).go_on()
+            return found(await Look(self, name, Sections(size, tally)).go_on())
         except NoCar as why:
-            return failure("NoCar", str(why), gone=False)
+            return no_car(why)
         except Missing:
             return gone()
-        return Ok({"tally": msgspec.structs.asdict(seen)})
 
 
 class Look:
@@ -150,25 +168,54 @@ class Look:
             self.unwritten.append(found)
 
     def found_in(self, chunk: bytes) -> list[SliceRow]:
-        found = self.sections.feed(chunk)
-        rows = [SliceRow(each.multihash, self.multihash, *each[1:]) for each in found]
+        rows = slice_rows(self.sections.feed(chunk), self.multihash)
         return sorted(rows, key=MULTIHASH, reverse=True)
 
     async def write(self) -> None:
-        """Write facts down. Bytes that were taken away meanwhile took with them what was known;
-        nothing new is to be left behind."""
+        """Write facts down. Raises `Missing` if nobody wants them any more."""
+        name = multibase.encode("z", self.multihash)
         rows = merge(*map(drained, self.unwritten), key=MULTIHASH)
         while page := list(islice(rows, WRITTEN_AT_ONCE)):
-            await self.scanner.note(page)
-            if await self.scanner.bucket.stat(self.multihash) is None:
-                await self.scanner.forget(self.multihash)
-                raise Missing("the bytes were deleted while they were read")
+            if not await self.scanner.note(page, lambda view: is_wanted(view, name)):
+                raise Missing("nobody holds the bytes any more")
+
+
+def is_wanted(view: View, multihash: str) -> bool:
+    """Whether somebody holds the bytes, and it is still asked what lies in them."""
+    return is_held(view, multihash) and isinstance(view(contents_at(multihash)), Reading)
+
+
+def found_at_once(data: bytes, multihash: bytes) -> Finding | None:
+    """What lies in all of the bytes of a CAR; `None` if that is much."""
+    sections, slices = Sections(len(data), Tally()), list[Slice]()
+    while not sections.is_over:
+        part = data[sections.wants : sections.wants + GLANCE]
+        if not part:
+            return None
+        slices += sections.feed(part)
+        if len(slices) > FEW:
+            return None
+    flaw = sections.flaw
+    receipt = found(sections.tally) if flaw is None else no_car(flaw)
+    return Finding(receipt, slice_rows(slices, multihash))
+
+
+def slice_rows(slices: Iterable[Slice], shard: bytes) -> list[SliceRow]:
+    return [SliceRow(each.multihash, shard, *each[1:]) for each in slices]
 
 
 def drained(rows: list[SliceRow]) -> Iterator[SliceRow]:
     """From the last one on. None is kept: to let go of all at once would take long."""
     while rows:
         yield rows.pop()
+
+
+def found(tally: Tally) -> Receipt:
+    return Ok({"tally": msgspec.structs.asdict(tally)})
+
+
+def no_car(why: NoCar) -> Receipt:
+    return failure("NoCar", str(why), gone=False)
 
 
 def gone() -> Receipt:

@@ -23,6 +23,11 @@ class MemoryBucket:
         data = self.stored.get(multihash)
         return None if data is None else len(data)
 
+    def read_now(self, multihash: bytes, size_max: int) -> bytes | None:
+        digest_of(multihash)
+        data = self.stored.get(multihash)
+        return None if data is None or len(data) > size_max else data
+
     def presign(self, multihash: bytes, size: int, at_ms: int) -> Upload:
         return self.presigner.put(multihash, size, at_ms)
 

@@ -20,7 +20,7 @@ READ_CHUNK: Final = 256 * 1024
 
 
 class Pending(Enum):
-    """The answer of `stat_now` where looking means waiting: ask with `stat`."""
+    """The answer of `stat_now` and `read_now` where looking means waiting."""
 
     PENDING = "pending"
 
@@ -73,6 +73,11 @@ class Bucket(Protocol):
 
     def stat_now(self, multihash: bytes) -> int | Pending | None:
         """As `stat`, without waiting: for use inside a transaction. `PENDING`: not here, ask."""
+        ...
+
+    def read_now(self, multihash: bytes, size_max: int) -> bytes | Pending | None:
+        """All bytes of an object of no more than `size_max`, without waiting: for use inside a
+        transaction. `None` if there is none, or more of it. `PENDING`: not here, use `read`."""
         ...
 
     def presign(self, multihash: bytes, size: int, at_ms: int) -> Upload:

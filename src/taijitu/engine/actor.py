@@ -1,8 +1,9 @@
 """Who carries out worldly tasks. An actor never opens a transaction: it looks, acts and answers."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
+from taijitu.engine.storage import SliceRow
 from taijitu.kernel.effect import Path, Task
 from taijitu.kernel.machine import State
 from taijitu.kernel.receipt import Receipt
@@ -21,12 +22,20 @@ class Assignment(Record):
     tries: int
 
 
+class Finding(NamedTuple):
+    """An answer within a transaction, and facts about bytes that become true with it."""
+
+    receipt: Receipt
+    slices: Sequence[SliceRow]
+
+
 class Actor(Protocol):
     """`prompt` and `run` answer `None` for "not now": a prompt task is then opened, and a task
     that was run stays open until a hint wakes it. Either may raise `Fault`."""
 
-    def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
-        """Answer within the transaction, without waiting and without changing anything."""
+    def prompt(self, task: Task, view: View, at: int) -> Receipt | Finding | None:
+        """Answer within the transaction, without waiting and without changing anything. It may be
+        asked again; the transaction depends on the cells that it looks at."""
         ...
 
     async def run(self, assignment: Assignment) -> Receipt | None:

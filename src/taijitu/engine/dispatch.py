@@ -4,14 +4,17 @@ It keeps nothing that matters: what is open and when it is ready lies in storage
 task off, with growing pauses; a bug parks it where an operator sees it; "not now" leaves it open
 until a hint wakes it.
 
-Each ability has a lane of its own: however many tasks of one hang, those of another go on.
+Each ability has a lane of its own: however many tasks of one hang, those of another go on. A lane
+is as wide as its actor can work, so nobody waits for his turn within the time of his try.
 """
 
 import asyncio
 import random
 import traceback
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from taijitu.engine.actor import Assignment
@@ -39,6 +42,9 @@ it is left out by chance, so that what failed together does not come again toget
 POLL_MS = 60_000
 """How long the dispatcher sleeps at most."""
 
+TURN_SECONDS = 0.001
+"""About how long it takes until a task that is ready is under way, if there is room."""
+
 TROUBLE_CHARS_MAX = 500
 
 Report = Callable[[str, TaskRow, BaseException], None]
@@ -56,7 +62,8 @@ def always(row: TaskRow) -> bool:
 
 class Dispatcher:
     """`promises` tells of a task that sleeps whether waking it now may come to anything, without
-    opening it; `chance` answers numbers from 0 to 1."""
+    opening it; `widths` how many tasks of an ability are carried out at once, if that are fewer
+    than `RUNNING_MAX`; `chance` answers numbers from 0 to 1."""
 
     def __init__(
         self,
@@ -64,11 +71,13 @@ class Dispatcher:
         report: Report = ignore,
         *,
         promises: Callable[[TaskRow], bool] = always,
+        widths: Mapping[str, int] = MappingProxyType({}),
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.engine = engine
         self.report = report
         self.promises = promises
+        self.widths = widths
         self.chance = chance
         self.wake = asyncio.Event()
         self.next_look = 0
@@ -110,14 +119,20 @@ class Dispatcher:
             await asyncio.wait(looking)
 
     async def caught_up(self, ability: str, seconds: float) -> bool:
-        """Wait until those tasks of an ability are over that are under way, or for so long. False
-        if there are none."""
+        """Wait until no task of an ability is under way or ready, or for so long. False if none
+        is under way."""
         if self.lanes[ability] == 0:
             return False
-        looking = [task for task in self.running.values() if task.get_name() == ability]
-        if looking:
-            await asyncio.wait(looking, timeout=seconds)
-        return bool(looking)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.lanes[ability] > 0 or await self._is_ready(ability):
+                    looking = [each for each in self.running.values() if each.get_name() == ability]
+                    await (asyncio.wait(looking) if looking else asyncio.sleep(TURN_SECONDS))
+        return True
+
+    async def _is_ready(self, ability: str) -> bool:
+        times = await self.engine.storage.next_ready()
+        return times.get(ability, NEVER) <= self.engine.now()
 
     async def _start_what_is_ready(self) -> None:
         now = self.engine.now()
@@ -147,7 +162,7 @@ class Dispatcher:
         return min(waiting, default=NEVER)
 
     def _room(self, ability: str) -> int:
-        return RUNNING_MAX - self.lanes[ability]
+        return self.widths.get(ability, RUNNING_MAX) - self.lanes[ability]
 
     def _start(self, row: TaskRow) -> asyncio.Task[None]:
         """Carry out a task that was claimed. One that is under way, and whose lease ran out

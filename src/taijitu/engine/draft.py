@@ -8,7 +8,7 @@ left. What comes out is one `Batch`. It may be thrown away and run again at any 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from taijitu.engine.actor import Actors
+from taijitu.engine.actor import Actors, Finding
 from taijitu.engine.cell import (
     Head,
     Machines,
@@ -17,15 +17,8 @@ from taijitu.engine.cell import (
     machine_of,
     path_text,
 )
-from taijitu.engine.storage import (
-    Batch,
-    HeadChange,
-    ListChange,
-    PlanChange,
-    ReceiptRow,
-    TaskKey,
-    TaskRow,
-)
+from taijitu.engine.rows import head_change, list_changes, task_row
+from taijitu.engine.storage import Batch, PlanChange, ReceiptRow, SliceRow, TaskKey
 from taijitu.ipld.cid import Link, link_to
 from taijitu.kernel import codec
 from taijitu.kernel.effect import (
@@ -133,6 +126,8 @@ class Draft:
         """Receipts of invocations and promised tasks that become true with this transaction."""
         self.blocks: dict[Link, bytes] = {}
         """Other blocks that are kept with it: what its receipts mention."""
+        self.slices: list[SliceRow] = []
+        """Facts about bytes that become true with it."""
 
     # Reading
 
@@ -279,19 +274,23 @@ class Draft:
             return self.ask(task)
         actor = self.actors.get(tag(type(task)))
         try:
-            return actor.prompt(task, self.view, self.at) if actor is not None else None
+            answer = actor.prompt(task, self.view, self.at) if actor is not None else None
         except Fault:
             return None
+        if isinstance(answer, Finding):
+            self.slices += answer.slices
+            return answer.receipt
+        return answer
 
     def ask(self, request: Request) -> Receipt:
         """Let another cell answer. If it refuses, or what it asks in turn is refused, then
         nothing of this request has happened."""
         heads, plans = dict(self.heads), dict(self.plans)
-        transitions = len(self.transitions)
+        transitions, slices = len(self.transitions), len(self.slices)
         reply = self.hear(request.cell(), request)
         if isinstance(reply, Error):
             self.heads, self.plans = heads, plans
-            del self.transitions[transitions:]
+            del self.transitions[transitions:], self.slices[slices:]
         return reply
 
     def task(self, planned: Link, index: int) -> Task:
@@ -308,6 +307,7 @@ class Draft:
         """Everything that this transaction makes true."""
         batch = Batch(blocks=[(link.data, block) for link, block, _ in self.transitions])
         batch.blocks += [(link.data, block) for link, block in self.blocks.items()]
+        batch.slices += self.slices
         for task, receipt in self.receipts.items():
             batch.receipts[task.data] = ReceiptRow(task.data, receipt, self.at)
         for path, head in self.found.items():
@@ -355,7 +355,7 @@ class Draft:
                 batch.closed.append(TaskKey(planned.data, index))
         for index in after:
             if index not in before:
-                row = task_row(planned, index, complete(progress, index), progress.path)
+                row = task_row(planned, index, complete(progress, index), progress.path, self.at)
                 batch.opened[row.key] = row
 
     def _was_current(self, planned: Link, found: Progress) -> bool:
@@ -369,12 +369,6 @@ def complete(progress: Progress, index: int) -> Task:
         return task
     values = [getattr(task, name) for name in task.__struct_fields__]
     return type(task)(*[filled(each, progress.receipts) for each in values])
-
-
-def task_row(planned: Link, index: int, task: Task, path: Path) -> TaskRow:
-    return TaskRow(
-        planned.data, index, path_text(path), tag(type(task)), task.about(), task.ready_at()
-    )
 
 
 def failure_of(progress: Progress, question: Due) -> Error | None:
@@ -399,18 +393,3 @@ def tasks_of(pipeline: Effect) -> Iterator[int]:
             yield from tasks_of(inner)
         case _:
             return
-
-
-def list_changes(path: str, before: Head, after: Head) -> list[ListChange]:
-    """How the cell's membership in lists changes with its state."""
-    was, now = before.machine.lists(before.state), after.machine.lists(after.state)
-    return [
-        *(ListChange(name, path, False) for name in was if name not in now),
-        *(ListChange(name, path, True) for name in now if name not in was),
-    ]
-
-
-def head_change(path: str, expected: int, head: Head) -> HeadChange:
-    assert head.cid is not None
-    assert head.planned is not None
-    return HeadChange(path, expected, head.seq, head.cid.data, head.planned.data)

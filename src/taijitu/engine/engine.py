@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
-from taijitu.engine.actor import Actors
+from taijitu.engine.actor import Actors, View
 from taijitu.engine.cell import (
     Head,
     Machines,
@@ -152,23 +152,27 @@ class Engine:
         def body(draft: Draft) -> bool:
             return draft.settle(planned, key.number, receipt)
 
-        for _ in range(RACES_MAX):
-            try:
-                return await self._commit(await self._attempt(body, self.now()))
-            except HeadMoved:
-                continue
-            except BlockMissing:
-                return False
-        raise Contention("a task could not be settled: its cell keeps changing")
+        try:
+            return await self._run(body)
+        except BlockMissing:
+            return False
 
     async def defer(self, deferral: Deferral) -> None:
         """Try a task again later."""
         key = TaskKey(deferral.plan, deferral.number)
         await self._write(lambda: Batch(deferred={key: deferral}))
 
-    async def note(self, slices: Sequence[SliceRow]) -> None:
-        """Write facts about bytes down, with whatever else is being committed."""
-        await self._write(lambda: Batch(slices=[*slices]))
+    async def note(self, slices: Sequence[SliceRow], wanted: Callable[[View], bool]) -> bool:
+        """Write facts about bytes down, with whatever else is being committed. They become true
+        only while they are `wanted`, as cells say; False if they are not."""
+
+        def body(draft: Draft) -> bool:
+            if not wanted(draft.view):
+                return False
+            draft.slices += slices
+            return True
+
+        return await self._run(body)
 
     def now(self) -> int:
         return self.clock.now()
@@ -240,6 +244,15 @@ class Engine:
                 return task
 
     # How it is done
+
+    async def _run(self, body: Callable[[Draft], T]) -> T:
+        """Run a transaction, and make it durable."""
+        for _ in range(RACES_MAX):
+            try:
+                return await self._commit(await self._attempt(body, self.now()))
+            except HeadMoved:
+                continue
+        raise Contention("nothing came of a transaction: its cells keep changing")
 
     async def _attempt(
         self, body: Callable[[Draft], T], at: int, cause: Link | None = None

@@ -48,6 +48,9 @@ class Task(Effect, tag_field="can"):
     """
 
     actor: ClassVar[str]
+    queues: ClassVar[bool] = False
+    """Whether those that may start at once take their turns in the order in which they were asked
+    for. Where there is no queue it does not matter, and no clock that was wrong delays them."""
 
     def ready_at(self) -> int:
         """When it may start, in ms since 1970. `NEVER` means: only when a hint wakes it."""

@@ -90,7 +90,7 @@ class Scan(Task, tag="contents/scan"):
     """Go on looking through a CAR, and write down where its blocks lie: `ok {tally}`, or
     `error {name, message, gone}`."""
 
-    actor = "scanner"
+    actor, queues = "scanner", True
     multihash: str
     tally: Tally
 

@@ -8,8 +8,9 @@ import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
-from taijitu.actors import actors
+from taijitu.actors import WIDTHS, actors
 from taijitu.actors.agent import glance
+from taijitu.actors.facts import Wanted
 from taijitu.actors.mailer import Deliver, nowhere
 from taijitu.buckets.memory import MemoryBucket
 from taijitu.buckets.presign import Presigner
@@ -56,6 +57,7 @@ class SimulatedWorld:
             self.engine,
             self._report,
             promises=glance(self.bucket),
+            widths=WIDTHS,
             chance=random.Random(0).random,
         )
 
@@ -65,8 +67,8 @@ class SimulatedWorld:
     async def _read(self, path: Path) -> State:
         return (await self.engine.read(path)).state
 
-    async def _note(self, slices: Sequence[SliceRow]) -> None:
-        await self.engine.note(slices)
+    async def _note(self, slices: Sequence[SliceRow], wanted: Wanted) -> bool:
+        return await self.engine.note(slices, wanted)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["SimulatedWorld"]:

@@ -1,7 +1,7 @@
 """What came as a bare CAR is looked through, once, and what is found outlives every crash."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +17,7 @@ from taijitu.engine.storage import SliceRow
 from taijitu.ipld.cid import multihash
 from taijitu.kernel.failures import Fault
 from taijitu.kernel.machine import State
-from taijitu.kernel.receipt import Ok, Receipt, failure
+from taijitu.kernel.receipt import Receipt, failure
 from taijitu.machines import contents, entry
 from taijitu.machines.contents import Read, Reading, Refused, Scan, Tally, Unread, contents_at
 from taijitu.server.waiting import waiting
@@ -66,7 +66,9 @@ class Scanning(SimulatedWorld):
 
 
 @pytest.fixture
-async def world() -> AsyncGenerator[Scanning]:
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Scanning]:
+    """A world in which no CAR is small."""
+    monkeypatch.setattr(scanner, "SMALL", 0)
     world = Scanning()
     for space in (alice, bob):
         await world.provision(space.did, ROOM)
@@ -99,6 +101,28 @@ async def test_whoever_stores_the_same_car_later_makes_nobody_look(world: Scanni
 async def test_bytes_that_came_as_a_blob_are_described_by_their_index(world: Scanning) -> None:
     await world.store(face="blob")
     assert (await world.contents(), world.scans) == (Unread(), [])
+
+
+async def test_a_blob_that_comes_back_without_its_index_is_looked_through(
+    world: Scanning,
+) -> None:
+    """What the index once told was forgotten with the bytes, and nobody examines it again."""
+    await world.store(face="blob")
+    await world.remove(alice.did, CAR, face="blob")
+    await world.pass_time(200_000)
+    assert multihash(CAR) not in world.bucket.stored
+    await world.store(face="blob")
+    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.found() == places(CAR, BLOCKS)
+
+
+async def test_a_blob_that_was_lost_is_looked_through_once_it_is_back(world: Scanning) -> None:
+    await world.store(face="blob")
+    del world.bucket.stored[multihash(CAR)]
+    await Audit(world.engine, world.bucket).run()
+    assert isinstance(await world.state(alice.did, CAR), entry.Lost)
+    await world.store(face="blob")
+    assert await world.found() == places(CAR, BLOCKS)
 
 
 @pytest.mark.parametrize("first", ["blob", "store"])
@@ -201,13 +225,22 @@ async def test_many_slices_are_written_in_pages(
 
 async def test_a_task_that_broke_off_is_done_again_with_the_same_outcome(world: Scanning) -> None:
     """As after a crash between the facts and the receipt: what was written is written again."""
-    task = Assignment(Scan(name_of(CAR), Tally()), "key", 0)
-    world.arrive(CAR)
-    first = await world.run_of(task)
+    answers: list[Receipt | None] = []
+
+    async def lost_at_first(assignment: Assignment) -> Receipt | None:
+        answers.append(await world.counted(assignment))
+        assert await world.found() == places(CAR, BLOCKS)
+        if len(answers) == 1:
+            raise Fault("the answer was lost")
+        return answers[-1]
+
+    world.scanner.run = lost_at_first
+    await world.store()
+    assert isinstance(await world.contents(), Reading)
+    await world.pass_time(1_000)
+    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert answers[0] == answers[1]
     assert await world.found() == places(CAR, BLOCKS)
-    assert await world.run_of(task) == first
-    assert await world.found() == places(CAR, BLOCKS)
-    assert isinstance(first, Ok)
 
 
 async def test_a_fault_is_tried_again(world: Scanning, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,18 +333,69 @@ async def test_bytes_that_come_while_somebody_finds_none_are_looked_through(
     assert await world.found() == places(CAR, BLOCKS)
 
 
+async def let_go(world: Scanning) -> None:
+    await world.remove(alice.did, CAR)
+
+
+async def deleted(world: Scanning) -> None:
+    await let_go(world)
+    world.clock.advance(200_000)
+    await eventually(bytes_in(world), lambda found: found is None, seconds=10)
+
+
+async def awaited_again(world: Scanning) -> None:
+    await deleted(world)
+    await world.add(alice.did, CAR)
+
+
+def bytes_in(world: Scanning) -> Callable[[], Awaitable[int | None]]:
+    return lambda: world.bucket.stat(multihash(CAR))
+
+
+@pytest.mark.parametrize("happens", [let_go, deleted, awaited_again])
 async def test_nothing_is_left_of_bytes_that_go_while_somebody_looks(
+    world: Scanning, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Scanning], Awaitable[None]]
+) -> None:
+    """He has read them, and is about to write down what he found."""
+    write = scanner.Look.write
+
+    async def too_late(look: scanner.Look) -> None:
+        await happens(world)
+        await write(look)
+
+    monkeypatch.setattr(scanner.Look, "write", too_late)
+    await world.store()
+    assert len(world.scans) == 1
+    assert (await world.contents(), await world.found()) == (Unread(), [])
+    assert not world.troubles
+
+
+async def test_whoever_is_late_takes_nothing_from_those_who_looked_after_him(
     world: Scanning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = world.storage.commit
+    """The bytes were deleted, stored and looked through once more while he was about to write."""
+    write, turns = scanner.Look.write, iter((True, False))
 
-    async def taking_away(batch: Any) -> None:
-        await commit(batch)
-        if batch.slices:
-            world.bucket.stored.pop(multihash(CAR), None)
+    async def too_late(look: scanner.Look) -> None:
+        if next(turns):
+            await awaited_again(world)
+            await world.upload(CAR)
+            await world.comes_to(Read)
+        await write(look)
 
-    monkeypatch.setattr(world.storage, "commit", taking_away)
+    monkeypatch.setattr(scanner.Look, "write", too_late)
     await world.store()
+    assert len(world.scans) == 2
+    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.found() == places(CAR, BLOCKS)
+
+
+async def test_what_the_disk_has_lost_is_forgotten_once_somebody_sees_it(world: Scanning) -> None:
+    await world.store()
+    del world.bucket.stored[multihash(CAR)]
+    await Audit(world.engine, world.bucket).run()
+    await world.pass_time(200_000)
+    assert isinstance(await world.state(alice.did, CAR), entry.Lost)
     assert (await world.contents(), await world.found()) == (Unread(), [])
 
 

@@ -258,6 +258,9 @@ async def test_who_logs_in_makes_a_space_with_room_and_finds_it_again(
     async with elsewhere.connect(device) as other:
         with pytest.raises(Unauthorized):
             await other.at(made.did).info()
+        await logged_in(other, elsewhere)
+        assert other.space.did == made.did
+        assert [each.root async for each in other.uploads.list()] == [added.root]
 
 
 async def test_what_the_service_refuses_is_told_by_its_kind(

@@ -18,7 +18,7 @@ import * as http from 'node:http'
 import { openAsBlob } from 'node:fs'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { Message, parseLink } from '@ucanto/core'
+import { Message, delegate, parseLink } from '@ucanto/core'
 import * as CAR from '@ucanto/transport/car'
 import * as UnixFS from '@web3-storage/upload-client/unixfs'
 
@@ -36,6 +36,16 @@ const { createContext, cleanupContext } = await import(`${name}/test/context`)
 
 const context = await createContext({ http, assert: { fail: (error) => console.error(error) } })
 const agent = createServer(context)
+
+/** Gives it proofs without end for a service behind it: its own ones last for half a minute. */
+const renew = async ({ invocationConfig: its }) => {
+  const [issuer, audience, expiration] = [its.audience, its.issuer, Infinity]
+  const again = ({ capabilities }) => delegate({ issuer, audience, capabilities, expiration })
+  its.proofs = await Promise.all(its.proofs.map(again))
+}
+
+await renew(context.claimsService)
+if (context.indexingService) await renew(context.indexingService)
 
 const answer = async (request, response) => {
   try {

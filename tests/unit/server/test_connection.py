@@ -113,7 +113,7 @@ class Taker(asyncio.Transport):
 
 async def test_who_takes_slowly_what_waits_for_him_is_not_let_go() -> None:
     taker, now = Taker(), asyncio.get_running_loop().time()
-    talking = Connection(uvicorn.Config(give), ServerState(), {})
+    talking = Connection(uvicorn.Config(give, log_config=None), ServerState(), {})
     talking.connection_made(taker)
     talking.data_received(b"GET / HTTP/1.1\r\n\r\n")
     talking.cycle.transport.write(bytes(10 * SENT_AT_ONCE))

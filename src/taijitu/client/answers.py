@@ -5,7 +5,7 @@ dropped, so that a newer service can be asked.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar, cast
 
 from taijitu.client.failures import Untrusted
@@ -243,11 +243,12 @@ def space_info(ok: Mapping[str, Any]) -> SpaceInfo:
 
 
 def moment(value: object) -> datetime | None:
-    """A time as services write it, or None for what is not one."""
+    """A time as services write it, or None for what is not one. It is UTC if they do not say."""
     try:
-        return datetime.fromisoformat(value) if isinstance(value, str) else None
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def field(ok: Mapping[str, Any], name: str, kind: type[V]) -> V:

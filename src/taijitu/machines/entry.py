@@ -302,9 +302,9 @@ def receive(attempt: Attempt, closes: int) -> tuple[Effect, ...]:
 
 
 def keep(attempt: Attempt, faces: tuple[Face, ...]) -> tuple[Effect, ...]:
-    """The room is in use. What is in a CAR that came alone, somebody has to find out."""
+    """The room is in use. What no index tells of, somebody has to find out."""
     used = Commit(attempt.space, attempt.multihash, attempt.id, attempt.number)
-    return (used, Describe(attempt.multihash)) if came_alone(faces) else (used,)
+    return (used, Describe(attempt.multihash)) if undescribed(attempt, faces) else (used,)
 
 
 def give_up(attempt: Attempt, closes: int, at: int) -> Effect:
@@ -394,6 +394,12 @@ def asked_again(faces: tuple[Face, ...], add: Add) -> tuple[Face, ...]:
 def came_alone(faces: tuple[Face, ...]) -> bool:
     """`store/*` brings CARs, and no index with them."""
     return any(face.name == "store" for face in faces)
+
+
+def undescribed(attempt: Attempt, faces: tuple[Face, ...]) -> bool:
+    """Whether it may be that no index tells what is in the bytes. An index that the space once had
+    is not examined again when bytes come back, and what it told was forgotten with them."""
+    return came_alone(faces) or attempt.number > 1
 
 
 def face_of(add: Add) -> Face:

@@ -4,7 +4,8 @@
     a shard  [multihash of the shard, [[multihash of a slice, [offset, length]], …]]
 
 Law: what is read is within the limits and in one form only; whether it is true is for others to
-find out. Shards are read one at a time, for each may list very many slices.
+find out. Shards are read one at a time, and large ones in parts: a folder of small files, which is
+one shard, may have hundreds of thousands of slices.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,9 +21,10 @@ INDEX_SIZE_MAX: Final = 32 * 1024 * 1024
 """Bytes of an index in CAR: some 700,000 slices."""
 SLICES_MAX: Final = 640_000
 """Slices of an index that has room for them whatever lies where, in however many shards."""
-SHARD_BLOCK_SIZE_MAX: Final = 8 * 1024 * 1024
-"""Bytes of the block that lists the slices of one shard: some 180,000 slices, as a folder of that
-many small files has."""
+READ_AT_ONCE: Final = 4 * 1024 * 1024
+"""Bytes of the block of a shard that is read as one: some 90,000 slices."""
+PART_SLICES: Final = 100_000
+"""Slices of a part of a shard whose block is larger: in memory, 30 MB."""
 SHARDS_MAX: Final = 5_000
 """Shards of one index: as many as an upload may have."""
 BLOCKS_MAX: Final = 2 * SHARDS_MAX
@@ -35,12 +37,17 @@ POSITION_MAX: Final = 2**53 - 1
 LIMITS: Final = car.Limits(
     size_max=INDEX_SIZE_MAX,
     blocks_max=BLOCKS_MAX,
-    block_size_max=SHARD_BLOCK_SIZE_MAX,
+    block_size_max=INDEX_SIZE_MAX,
     roots_max=1,
 )
 
 _SHA2_256: Final = bytes((SHA2_256, 32))
 _SHA2_256_SIZE: Final = 34
+
+_NUMBER, _BYTES, _LIST = 0, 2, 4
+"""Kinds of items in CBOR."""
+_LEAST: Final = {1: 24, 2: 2**8, 4: 2**16, 8: 2**32}
+"""The least number that is written in so many bytes."""
 
 
 class InvalidIndex(ValueError):
@@ -64,6 +71,8 @@ class Shard(NamedTuple):
 
     multihash: bytes
     slices: tuple[Slice, ...]
+    goes_on: bool = False
+    """Is it another part of the one before?"""
 
 
 class Index(Record, eq=False):
@@ -76,17 +85,18 @@ class Index(Record, eq=False):
     blocks: Mapping[Link, bytes]
 
     def shards(self) -> Iterator[Shard]:
-        """The shards, each once. Raises `InvalidIndex` when it comes to one that is malformed."""
+        """The shards, each once, a large one in parts. Raises `InvalidIndex` when it comes to one
+        that is malformed."""
         seen: set[bytes] = set()
         for link in self.links:
             block = self.blocks.get(link)
             if block is None:
                 raise malformed(f"the block {link} of a shard is missing")
-            shard = shard_in(link, block)
-            if shard.multihash in seen:
-                raise malformed(f"a shard is listed twice, in {link} the second time")
-            seen.add(shard.multihash)
-            yield shard
+            for shard in parts_of(link, block):
+                if not shard.goes_on and shard.multihash in seen:
+                    raise malformed(f"a shard is listed twice, in {link} the second time")
+                seen.add(shard.multihash)
+                yield shard
 
 
 def decode(data: bytes) -> Index:
@@ -141,6 +151,92 @@ def links_in(values: list[object]) -> tuple[Link, ...]:
     if len(set(links)) != len(links):
         raise malformed("a shard is listed twice")
     return tuple(links)
+
+
+def parts_of(link: Link, block: bytes) -> Iterator[Shard]:
+    """A shard, read from its block. One that comes in parts is in the order of digests, in which
+    clients write it: so none is there twice."""
+    if len(block) <= READ_AT_ONCE:
+        yield shard_in(link, block)
+        return
+    if link.codec != DAG_CBOR:
+        raise malformed(f"the block {link} is not DAG-CBOR")
+    items, last, goes_on = Items(link, block), (b"", b""), False
+    items.count(2)
+    multihash = items.text()
+    check_multihash(multihash)
+    left = items.count()
+    while left:
+        part: list[Slice] = []
+        for _ in range(min(left, PART_SLICES)):
+            found = items.slice()
+            last, before = (digest_in(found.multihash), found.multihash), last
+            if not before < last:
+                raise malformed(f"a slice is listed twice in {link}, or not in order")
+            part.append(found)
+        left -= len(part)
+        yield Shard(multihash, tuple(part), goes_on)
+        goes_on = True
+    if items.at != len(block):
+        raise items.wrong()
+
+
+class Items:
+    """The way through a block of DAG-CBOR, item by item. Raises `InvalidIndex` for one that is of
+    another kind than was asked for, or not written in the shortest way."""
+
+    def __init__(self, link: Link, block: bytes) -> None:
+        self.link = link
+        self.block = block
+        self.at = 0
+
+    def slice(self) -> Slice:
+        self.count(2)
+        multihash = self.text()
+        if not multihash.startswith(_SHA2_256) or len(multihash) != _SHA2_256_SIZE:
+            check_multihash(multihash)
+        self.count(2)
+        offset, length = self.number(), self.number()
+        if not (is_position(offset) and is_position(length)):
+            raise self.wrong()
+        return Slice(multihash, offset, length)
+
+    def count(self, expected: int | None = None) -> int:
+        """How many items follow in a list."""
+        number = self.number(_LIST)
+        if expected not in (None, number):
+            raise self.wrong()
+        return number
+
+    def text(self) -> bytes:
+        size = self.number(_BYTES)
+        begin, self.at = self.at, self.at + size
+        if self.at > len(self.block):
+            raise self.wrong()
+        return self.block[begin : self.at]
+
+    def number(self, kind: int = _NUMBER) -> int:
+        """A number, or that with which an item of another kind begins."""
+        first = self.block[self.at] if self.at < len(self.block) else 0xFF
+        number = first & 0x1F
+        if first >> 5 != kind or number > 27:
+            raise self.wrong()
+        begin = self.at = self.at + 1
+        if number < 24:
+            return number
+        size = 1 << (number - 24)
+        self.at += size
+        number = int.from_bytes(self.block[begin : self.at], "big")
+        if self.at > len(self.block) or number < _LEAST[size]:
+            raise self.wrong()
+        return number
+
+    def wrong(self) -> InvalidIndex:
+        return malformed(f"the block {self.link} is no shard: see byte {self.at}")
+
+
+def digest_in(multihash: bytes) -> bytes:
+    return multihash[2:] if multihash.startswith(_SHA2_256) else link_with(multihash).digest
 
 
 def shard_in(link: Link, block: bytes) -> Shard:

@@ -3,9 +3,9 @@
     shard       no roots       block block block …
     last shard  one root       block … root
 
-Law: the same shards as `@storacha/upload-client` makes of the same blocks (but see `SLICES_MAX`): a
-shard ends before the block that it has no room for, and the root of the last one may drive its last
-blocks into another. Only sizes are counted here; whoever has the bytes writes them.
+Law: the same shards as `@storacha/upload-client` makes of the same blocks: a shard ends before the
+block that it has no room for, and the root of the last one may drive its last blocks into another.
+Only sizes are counted here; whoever has the bytes writes them.
 """
 
 from typing import Final, NamedTuple
@@ -15,10 +15,6 @@ from taijitu.ipld.cid import Link
 
 SHARD_SIZE: Final = 133_169_152
 """Bytes of a shard: 127 MiB. Padded for Filecoin, it fills a power of two."""
-
-SLICES_MAX: Final = 150_000
-"""Blocks of a shard: an index lists them in one block, and nobody reads blocks of any size. Only
-with more small blocks than that are shards other than those of the published client."""
 
 NO_ROOTS: Final = car.encode((), ())
 """How a shard begins that is not the last."""
@@ -69,8 +65,6 @@ class Sharder:
     def has_room(self, link: Link, size: int) -> bool:
         """Is there room in this shard for a block of `size` bytes? Raises `TooLarge` if there is
         none in any."""
-        if len(self._sections) >= SLICES_MAX:
-            return False
         if self._size_max is None:
             return True
         room = self._size_max - len(NO_ROOTS)

@@ -4,9 +4,12 @@ from base64 import b64decode
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from taijitu.ipld import car, dagcbor
 from taijitu.ipld.cid import RAW, Link, link_to, multihash
+from taijitu.wire import sharded_index
 from taijitu.wire.sharded_index import (
     INDEX_SIZE_MAX,
     MULTIHASH_SIZE_MAX,
@@ -19,6 +22,8 @@ from taijitu.wire.sharded_index import (
     Slice,
     decode,
     encode,
+    parts_of,
+    shard_in,
 )
 
 PUBLISHED = b64decode(
@@ -188,3 +193,87 @@ def test_links_of_other_codecs_hold_no_shards() -> None:
     root = dagcbor.encode({VARIANT: {"content": CONTENT, "shards": [link]}})
     data = car.encode([link_to(root)], [(link_to(root), root), (link, block)])
     assert "is not DAG-CBOR" in refusal(data)[1]
+
+
+# Shards in parts
+
+multihashes = st.binary(min_size=32, max_size=32).map(lambda digest: b"\x12\x20" + digest)
+positions = st.integers(0, POSITION_MAX) | st.sampled_from([23, 24, 255, 256, 2**16, 2**32])
+many = st.builds(
+    lambda places: Shard(SHARD, tuple(Slice(each, *at) for each, at in sorted(places.items()))),
+    st.dictionaries(multihashes, st.tuples(positions, positions), max_size=12),
+)
+
+
+def block_of(shard: Shard) -> bytes:
+    return dagcbor.encode(
+        [shard.multihash, [[each.multihash, [*each[1:]]] for each in shard.slices]]
+    )
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharded_index, "READ_AT_ONCE", 0)
+    monkeypatch.setattr(sharded_index, "PART_SLICES", 3)
+
+
+IN_PARTS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@pytest.mark.usefixtures("in_parts")
+@IN_PARTS
+@given(many)
+def test_a_shard_in_parts_is_the_shard(shard: Shard) -> None:
+    block = block_of(shard)
+    parts = list(parts_of(link_to(block), block))
+    assert [len(each.slices) for each in parts[:-1]] == [3] * (len(parts) - 1)
+    assert [each.goes_on for each in parts] == [at > 0 for at in range(len(parts))]
+    assert {each.multihash for each in parts} <= {SHARD}
+    assert tuple(each for part in parts for each in part.slices) == shard.slices
+
+
+@pytest.mark.usefixtures("in_parts")
+@IN_PARTS
+@given(many, st.data())
+def test_what_is_read_in_parts_is_what_is_read_as_one(shard: Shard, data: st.DataObject) -> None:
+    block = bytearray(block_of(shard))
+    for _ in range(data.draw(st.integers(0, 3))):
+        block[data.draw(st.integers(0, len(block) - 1))] = data.draw(st.integers(0, 255))
+    spoiled = bytes(block)[: data.draw(st.none() | st.integers(0, len(block)))]
+    spoiled += data.draw(st.sampled_from([b"", b"", b"\0"]))
+    link = link_to(spoiled)
+    try:
+        parts = list(parts_of(link, spoiled))
+    except InvalidIndex:
+        return
+    whole = shard_in(link, spoiled)
+    assert tuple(each for part in parts for each in part.slices) == whole.slices
+
+
+@pytest.mark.usefixtures("in_parts")
+@pytest.mark.parametrize(
+    "shard",
+    [
+        [SHARD],
+        [SHARD, [], 1],
+        [b"x", [[SHARD, [0, 1]]]],
+        [SHARD, [[SHARD, [0, 1]], [SHARD, [1, 1]]]],
+        [SHARD, [[multihash(each), [0, 1]] for each in (b"a", b"b")]],
+        [SHARD, [[SHARD, [0, 2**53]]]],
+        [SHARD, [[SHARD, [0, 1], 1]]],
+        [SHARD, [[b"x", [0, 1]]]],
+        [SHARD, {}],
+    ],
+)
+def test_what_is_no_shard_is_none_in_parts(shard: Any) -> None:
+    assert multihash(b"a") > multihash(b"b")
+    assert refusal(with_shard(shard))[0] == "DecodeFailure"
+
+
+def test_a_shard_may_have_as_many_slices_as_an_index() -> None:
+    count = 190_000
+    named = (b"\x12\x20" + at.to_bytes(32, "big") for at in range(count))
+    shard = Shard(SHARD, tuple([Slice(each, 2**26, 2**17) for each in named]))
+    parts = list(decode(encode(CONTENT, [shard])).shards())
+    assert [each.goes_on for each in parts] == [False, True]
+    assert sum(len(each.slices) for each in parts) == count

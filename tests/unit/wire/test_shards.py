@@ -7,13 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taijitu.ipld import car, dagcbor
+from taijitu.ipld import car
 from taijitu.ipld.cid import RAW, Link, link_to, multihash
-from taijitu.wire.sharded_index import SHARD_BLOCK_SIZE_MAX, Slice
 from taijitu.wire.shards import (
     NO_ROOTS,
-    SHARD_SIZE,
-    SLICES_MAX,
     Cut,
     Sharder,
     TooLarge,
@@ -81,19 +78,6 @@ def test_the_root_drives_the_last_block_into_a_shard_of_its_own() -> None:
     for size_max, counts in ((whole + ROOT_HEAD - len(NO_ROOTS), [2]), (whole, [1, 1])):
         made = cars_of(blocks, size_max, root)
         assert [len(car.decode(data).blocks) for data, _ in made] == counts
-
-
-def test_a_shard_has_no_more_blocks_than_an_index_can_list() -> None:
-    link = link_to(b"", RAW)
-    for size_max in (None, SHARD_SIZE):
-        sharder = Sharder(size_max)
-        for _ in range(SLICES_MAX):
-            assert sharder.has_room(link, 0)
-            sharder.add(link, 0)
-        assert not sharder.has_room(link, 0)
-    listed = [Slice(number.to_bytes(34, "big"), 2**31, 2**20) for number in range(1000)]
-    each = len(dagcbor.encode([[*listed[0][:1], list(listed[0][1:])] for _ in range(1000)])) / 1000
-    assert SLICES_MAX * each < SHARD_BLOCK_SIZE_MAX
 
 
 def test_what_fits_into_no_shard_is_refused() -> None:

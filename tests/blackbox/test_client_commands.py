@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
+from support.accounts import EMAIL
+from support.command import taijitu
 from support.node import SCRIPTS, node
 from support.service import Serve, Service, free_port
 from taijitu.cli.key import write
@@ -99,7 +101,7 @@ def test_a_car_is_put_listed_fetched_and_removed(
     link = link_of(photos)
     put = run("put", "photos.car", "--key", "alice.key")
     assert (put.code, put.out) == (0, f"{link}\n")
-    assert put.err == f"stored: 97.7 KiB in {alice}\n"
+    assert put.err.startswith(f"stored: 97.7 KiB in {alice}\nopens at http://")
 
     listed = run("ls", **ALICE)
     assert listed.code == 0
@@ -119,10 +121,13 @@ def test_a_car_is_put_listed_fetched_and_removed(
     assert empty.err == f"{alice} holds nothing.\n"
 
 
-def test_every_answer_is_there_for_programs(run: Run, alice: str, photos: Path) -> None:
+def test_every_answer_is_there_for_programs(
+    service: Service, run: Run, alice: str, photos: Path
+) -> None:
     link, size = link_of(photos), photos.stat().st_size
     first, again = (run("put", "photos.car", "--json", **ALICE) for _ in range(2))
-    told = {"link": link, "size": size, "space": alice}
+    (root,) = car.decode(photos.read_bytes()).roots
+    told = {"link": link, "url": f"{service.url}/ipfs/{root}", "size": size, "space": alice}
     assert json.loads(first.out) == told | {"allocated": size, "sent": True}
     assert json.loads(again.out) == told | {"allocated": 0, "sent": False}
     got = run("get", link, "--out", "copy.car", "--json")
@@ -215,6 +220,77 @@ def test_a_login_that_nobody_confirms_ends(run: Run, alice: str) -> None:
     assert run("login", "alice", **ALICE).code == 1
 
 
+class Login:
+    """`taijitu login`, which waits to be confirmed."""
+
+    def __init__(self, service: Service, folder: Path, key: str) -> None:
+        self.service, self.folder = service, folder
+        self.settings = {"TAIJITU_AGENT_KEY": key, "TAIJITU_URL": service.url}
+
+    def __call__(self, *more: str) -> Ended:
+        environment = self.service.environment() | self.settings
+        with subprocess.Popen(
+            [sys.executable, "-m", "taijitu", "login", EMAIL, "--within", "1m", *more],
+            env={name: value for name, value in environment.items() if value},
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            while taijitu(self.service, "account", "confirm", EMAIL).code:
+                assert process.poll() is None, "it has asked for nothing"
+            out, err = process.communicate(timeout=SECONDS_MAX)
+        return Ended(process.returncode, out.decode(), err.decode())
+
+
+@pytest.mark.usefixtures("photos")
+def test_who_logs_in_makes_a_space_with_room_and_finds_it_on_another_device(
+    serve: Serve, run: Run, alice: str, bob: str, tmp_path: Path
+) -> None:
+    service = serve(TAIJITU_PROVISION="closed")
+    at = {"TAIJITU_URL": service.url}
+    poor = run("put", "photos.car", **ALICE, **at)
+    assert poor.err.startswith("taijitu: there is no room: ")
+    assert "taijitu space create --account EMAIL" in poor.err
+    stranger = run("space", "create", "--account", EMAIL, "--out", "space.key", **ALICE, **at)
+    assert (stranger.code, stranger.out) == (1, "")
+    assert "taijitu login EMAIL" in stranger.err
+    assert not (tmp_path / "space.key").exists()
+
+    asked = Login(service, tmp_path, "alice.key")()
+    assert asked.code == 0, asked.err
+    assert f"{alice} acts for {EMAIL}; use it with --proof proofs" in asked.err
+    assert "It has no space yet" in asked.err
+    files = asked.out.splitlines()
+    assert sorted(files) == sorted(
+        f"proofs/{each.name}" for each in (tmp_path / "proofs").iterdir()
+    )
+
+    creating = ("space", "create", "--account", EMAIL, "--proof", "proofs", "--out", "space.key")
+    made = run(*creating, **ALICE, **at)
+    assert made.code == 0, made.err
+    space = made.out.strip()
+    assert run("key", "show", "space.key").out.endswith(f"{space}\n")
+    put = run("put", "photos.car", "--proof", "space.car", "--json", **ALICE, **at)
+    assert json.loads(put.out)["space"] == space
+    again = run("space", "create", "--out", "space.key", **ALICE, **at)
+    assert (again.code, again.err[:33]) == (1, "taijitu: space.key exists already")
+
+    other = Login(service, tmp_path, "bob.key")("--out", "other", "--json")
+    told = json.loads(other.out)
+    assert (told["agent"], told["spaces"]) == (bob, [space])
+    assert run("ls", "--proof", "other", **BOB, **at).out.startswith(
+        link_of(tmp_path / "photos.car")
+    )
+
+
+@pytest.mark.usefixtures("photos")
+def test_a_space_is_made_without_an_account_and_told_to_programs(run: Run, alice: str) -> None:
+    made = json.loads(run("space", "create", "-o", "my.key", "--json", **ALICE).out)
+    assert made == {"space": made["space"], "account": None, "key": "my.key", "proof": "my.car"}
+    put = run("put", "photos.car", "--proof", "my.car", "--json", **ALICE)
+    assert json.loads(put.out)["space"] == made["space"] != alice
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_is_told_the_commands(run: Run, tmp_path: Path, shell: str) -> None:
     script = run("completion", shell)
@@ -230,6 +306,38 @@ def test_whoever_has_no_proof_is_told_how_to_get_one(
     assert (ended.code, ended.out) == (1, "")
     assert f"taijitu: no delegation for store/add on {alice} to {bob}\n" in ended.err
     assert f"taijitu delegate --space-key FILE --to {bob} --can 'store/*'" in ended.err
+
+
+def test_whoever_puts_files_is_told_all_that_takes(
+    run: Run, alice: str, bob: str, tmp_path: Path
+) -> None:
+    """What the refusal says is enough, the first time."""
+    (tmp_path / "notes.txt").write_bytes(os.urandom(50))
+    ended = run("put", "notes.txt", "--space", alice, **BOB)
+    wanted = f"taijitu delegate --space-key FILE --to {bob} --can 'space/*' --can 'upload/*' "
+    assert wanted in ended.err
+    proof = run("delegate", "--space-key", "alice.key", "--to", bob, "--can", "store/*").out.strip()
+    refused = run("put", "notes.txt", **BOB, TAIJITU_PROOF=proof)
+    assert "--can 'store/*' --can 'space/*' --can 'upload/*' " in refused.err
+    can = ("--can", "space/*", "--can", "upload/*")
+    enough = run("delegate", "--space-key", "alice.key", "--to", bob, *can).out.strip()
+    assert run("put", "notes.txt", **BOB, TAIJITU_PROOF=enough).code == 0
+
+
+def test_nobody_passes_on_more_or_for_longer_than_he_was_given(
+    run: Run, alice: str, bob: str
+) -> None:
+    given = ("delegate", "--space-key", "alice.key", "--to", bob, "--can", "store/list")
+    assert run(*given, "--expires", "2d", "-o", "bob.car").code == 0
+    onward = ("delegate", "--to", alice, "--proof", "bob.car")
+    more = run(*onward, "--can", "*", **BOB)
+    assert (more.code, more.out) == (1, "")
+    assert f"no delegation for * on {alice} to {bob}: what is there allows something" in more.err
+    first = json.loads(run("proof", "bob.car", "--json").out)["expires"]
+    made = json.loads(run(*onward, "--can", "store/list", "--expires", "1y", "--json", **BOB).out)
+    assert made["expires"] == first
+    both = run(*onward, "--can", "store/list", "--space-key", "alice.key")
+    assert (both.code, both.out) == (2, "")
 
 
 def test_whoever_has_too_little_of_a_proof_is_told_by_the_service(

@@ -16,9 +16,10 @@ import pytest
 
 from support.client import Inside
 from support.eventually import eventually
-from support.service import Service
+from support.service import Serve, Service
 from taijitu.cli.key import write
 from taijitu.client import new_key
+from taijitu.ipld import car
 from taijitu.ipld.cid import RAW, link_to
 
 SECONDS_MAX = 120
@@ -158,6 +159,80 @@ def test_a_pipe_is_a_file(shell: Shell, folder: Path) -> None:
     assert shell("get", put.line, "-o", "-").out == data
 
 
+def test_where_no_gateway_is_the_key_of_the_environment_opens_the_shards(
+    serve: Serve, tmp_path: Path, folder: Path
+) -> None:
+    write(tmp_path / "alice.key", new_key())
+    shell = Shell(serve(TAIJITU_GATEWAY="off"), tmp_path)
+    put = shell("put", "holiday")
+    assert "opens at" not in put.err
+    assert shell("get", put.line, "-o", "back").code == 0
+    assert (tmp_path / "back" / "notes.txt").read_bytes() == (folder / "notes.txt").read_bytes()
+    del shell.environment["TAIJITU_AGENT_KEY"]
+    nobody = shell("get", put.line, "-o", "again")
+    assert (nobody.code, nobody.out) == (1, b"")
+    assert "its gateway is off" in nobody.err
+
+
+def test_a_file_whose_name_is_no_text_is_put_and_got_back(shell: Shell) -> None:
+    name = os.fsdecode(b"caf\xe9 \xff.txt")
+    (shell.folder / name).write_bytes(data := os.urandom(50))
+    put = shell("put", name)
+    assert put.line == str(link_to(data, RAW))
+    assert opens_at(put.err).endswith("?filename=caf%EF%BF%BD%20%EF%BF%BD.txt")
+    assert shell.fetched(opens_at(put.err))[1] == data
+    assert json.loads(shell("put", name, "--json").out)["cid"] == put.line
+    got = shell("get", put.line, "-o", f"copy of {name}")
+    assert got.out == b"copy of caf\xe9 \xff.txt\n"
+    assert (shell.folder / f"copy of {name}").read_bytes() == data
+    told = json.loads(shell("get", put.line, "-o", f"again {name}", "--json").out)
+    assert told["file"] == "again caf\ufffd \ufffd.txt"
+
+
+def test_a_file_is_written_to_a_pipe_that_has_a_name(shell: Shell) -> None:
+    data = os.urandom(50_000)
+    put = shell("put", "-", stdin=data)
+    os.mkfifo(shell.folder / "pipe")
+    reading = os.open(shell.folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert shell("get", put.line, "-o", "pipe") == (0, b"", "")
+        assert os.read(reading, 2 * len(data)) == data
+    finally:
+        os.close(reading)
+    assert shell("get", put.line, "-o", "/dev/null").code == 0
+
+
+def test_a_car_is_unpacked_and_opens_by_its_root(shell: Shell) -> None:
+    block = os.urandom(2000)
+    root = link_to(block, RAW)
+    (shell.folder / "x.car").write_bytes(car.encode([root], [(root, block)]))
+    made = json.loads(shell("put", "x.car", "--unpack", "--json").out)
+    assert (made["cid"], made["url"]) == (str(root), f"{shell.url}/ipfs/{root}")
+    assert shell("ls").out.decode().split()[0] == str(root)
+    assert shell("put", "-", "--unpack", stdin=(shell.folder / "x.car").read_bytes()).line == str(
+        root
+    )
+    assert shell("get", str(root), "-o", "-").out == block
+
+
+def test_a_car_that_is_stored_as_it_is_opens_by_its_root_as_well(shell: Shell) -> None:
+    block = os.urandom(2000)
+    root = link_to(block, RAW)
+    (shell.folder / "x.car").write_bytes(car.encode([root], [(root, block)]))
+    put = shell("put", "x.car")
+    assert opens_at(put.err) == f"{shell.url}/ipfs/{root}"
+    assert shell.fetched(opens_at(put.err))[1] == block
+    assert json.loads(shell("put", "x.car", "--json").out)["url"] == opens_at(put.err)
+
+
+def test_an_index_or_a_shard_is_let_go_of_by_its_link(shell: Shell) -> None:
+    made = json.loads(shell("put", "-", "--json", stdin=os.urandom(100)).out)
+    for link in (made["index"], *made["shards"]):
+        assert shell("rm", link).line.startswith(f"removed {link}, ")
+        again = shell("rm", link)
+        assert (again.code, again.out) == (1, b"")
+
+
 def test_several_files_are_a_folder(shell: Shell, folder: Path) -> None:
     cid = shell("put", "holiday/notes.txt", "holiday/day one").line
     assert cid == shell("put", "holiday").line
@@ -190,6 +265,8 @@ async def test_a_put_that_is_killed_is_gone_on_with(shell: Shell, service: Servi
         ("put", 2, "which? Name files and folders"),
         ("put - more", 2, "standard input is one file"),
         ("put a b --car", 2, "one file at a time"),
+        ("put a b --unpack", 2, "one file at a time"),
+        ("put a --car --unpack", 2, "--car or --unpack"),
         ("put absent", 1, "absent cannot be read: No such file"),
         ("get nonsense", 1, "'nonsense' is not a link"),
         ("ls nonsense", 1, "'nonsense' is not a link"),

@@ -14,7 +14,16 @@ import pytest
 
 from support.service import Serve, Service
 from taijitu.cli.login import keep
-from taijitu.client import Client, NoDelegation, Signer, Unauthorized, Unavailable, Unusable, asking
+from taijitu.client import (
+    Client,
+    NoDelegation,
+    Signer,
+    Unauthorized,
+    Unavailable,
+    Unusable,
+    accounts,
+    asking,
+)
 from taijitu.client.client import HEADERS
 from taijitu.client.proofs import read
 from taijitu.ipld.cid import Link
@@ -67,6 +76,23 @@ async def test_who_has_logged_in_has_the_spaces_of_the_account(
     async with connect(alice, proofs=[Path(each) for each in kept]) as again:
         assert (await again.space.info()).did == made.did
         assert [each.root async for each in again.uploads.list()] == [added.root]
+
+
+async def test_a_space_of_the_account_is_there_on_every_device(
+    service: Service, connect: Connect, alice: Signer, bob: Signer
+) -> None:
+    """Also on one that has logged in before, and when the files of the space are lost."""
+    async with connect(alice) as client, connect(bob) as device:
+        await logged_in(device, service)
+        known = {*device.spaces()}
+        await logged_in(client, service)
+        made = await client.create_space(ALICE)
+        added = await client.at(made.did).blobs.add(os.urandom(100))
+        device.hold(*await accounts.claim(device))
+        assert {*device.spaces()} - known == {made.did}
+        assert [each.digest async for each in device.at(made.did).blobs.list()] == [
+            added.link.multihash
+        ]
 
 
 async def test_a_login_that_nobody_confirms_is_given_up(connect: Connect, alice: Signer) -> None:

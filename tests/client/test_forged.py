@@ -21,9 +21,12 @@ from taijitu.client import (
     WrongBytes,
     new_key,
 )
+from taijitu.client.accounts import claim
+from taijitu.client.proofs import Proof, encode
 from taijitu.client.retry import Retrying
 from taijitu.ipld.cid import CAR, RAW, Link, link_to
 from taijitu.ucan import receipt as receipts
+from taijitu.ucan.issue import delegate
 from taijitu.wire import message
 
 MALLORY = new_key()
@@ -326,3 +329,16 @@ async def test_a_service_that_gives_nothing_back_is_told_from_content_it_does_no
         forger.lie = lambda ran: saying(signed(SERVICE, ran, {"error": {"name": "UploadNotFound"}}))
         with pytest.raises(NotFound, match="UploadNotFound"):
             await client.get(root, tmp_path / "back")
+
+
+async def test_a_delegation_that_cannot_be_read_keeps_nobody_from_the_others(
+    forger: Forger, alice: Signer
+) -> None:
+    """Anybody may leave one at a service."""
+    made = delegate(SERVICE, alice.did, [{"can": "*", "with": SERVICE.did}], expiration=None)
+    good = encode(Proof(made, {made.link: made.data}))
+    left = {"a": b"nonsense", "b": good[:-9], "c": good, "d": 7}
+    forger.lie = lambda ran: saying(signed(SERVICE, ran, {"ok": {"delegations": left}}))
+    async with client_of(forger, alice) as client:
+        (proof,) = await claim(client)
+        assert proof.delegation.link == made.link

@@ -17,13 +17,24 @@ from taijitu.cli.trouble import Refusal
 
 if TYPE_CHECKING:
     from taijitu.client import Client, Retrying, Signer
-    from taijitu.client.failures import ClientError
+    from taijitu.client.failures import ClientError, InsufficientStorage, Unauthorized
     from taijitu.client.proofs import Proof
 
 V = TypeVar("V")
 
 AGENT_KEY: Final = "TAIJITU_AGENT_KEY"
 PROOF: Final = "TAIJITU_PROOF"
+
+ACCOUNTS: Final = "did:mailto:"
+
+EVERYTHING: Final = ("store", "space", "upload")
+"""What `put`, `get`, `ls` and `rm` ask for."""
+
+TOGETHER: Final = {"store": ("store",), "space": ("space", "upload"), "upload": ("space", "upload")}
+"""What somebody who lacks one of them lacks, as a rule: CARs take one, files the two others."""
+
+NO_PROVIDER: Final = "no storage provider"
+"""How services say that a space has no room at all."""
 
 
 def only_a_dash(_: object, value: Path | None) -> None:
@@ -165,22 +176,41 @@ def is_there(path: Path) -> bool:
 
 def in_words(why: "ClientError", who: Who | None) -> str:
     """The sentence for something that failed, and what would help."""
-    from taijitu.client import HandlerNotFound, InsufficientStorage, Unauthorized
+    from taijitu.client import failures
 
     match why:
-        case Unauthorized():
-            agent = key_of(who).did if who is not None else "DID"
-            return (
-                f"{why}\nWhoever has the key of the space can make one: "
-                f"`taijitu delegate --space-key FILE --to {agent} --can 'store/*' "
-                f"--out proof.car`; then use it with --proof or {PROOF}"
-            )
-        case InsufficientStorage():
-            return f"there is no room: {why}"
-        case HandlerNotFound():
+        case failures.Unauthorized():
+            return f"{why}\n{what_would_allow(why, 'DID' if who is None else key_of(who).did)}"
+        case failures.InsufficientStorage():
+            return f"there is no room: {why}{what_would_make_room(why)}"
+        case failures.HandlerNotFound():
             return f"the service cannot do this: {why}"
         case _:
             return str(why)
+
+
+def what_would_allow(why: "Unauthorized", agent: str) -> str:
+    """What helps somebody who lacks a proof."""
+    account = str(why.fields.get("with", ""))
+    if account.startswith(ACCOUNTS):
+        return "Act for the account: `taijitu login EMAIL`; then use what it writes with --proof"
+    family = str(why.fields.get("can", "")).partition("/")[0]
+    can = " ".join([f"--can '{each}/*'" for each in TOGETHER.get(family, EVERYTHING)])
+    return (
+        f"Whoever has the key of the space can make one: `taijitu delegate --space-key FILE "
+        f"--to {agent} {can} --out proof.car`; then use it with --proof or {PROOF}"
+    )
+
+
+def what_would_make_room(why: "InsufficientStorage") -> str:
+    """What helps somebody whose space has no room at all; nothing where it is full."""
+    if NO_PROVIDER not in str(why):
+        return ""
+    return (
+        "\nAn account gives room to a new space: `taijitu login EMAIL`, then `taijitu space create "
+        "--account EMAIL --proof proofs --out space.key`. Or whoever runs the service does: "
+        "`taijitu space provision DID`"
+    )
 
 
 def tell(retrying: "Retrying") -> None:

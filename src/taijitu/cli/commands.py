@@ -20,7 +20,7 @@ app = App(
     default_parameter=Parameter(negative=(), show_default=lambda value: value or None),
 )
 key = App(name="key", help="Make a key, or show whose it is.", sort_key=20)
-space = App(name="space", help="Let spaces in, and see how much they hold.", sort_key=21)
+space = App(name="space", help="Make spaces, let them in, and see how much they hold.", sort_key=21)
 account = App(name="account", help="Confirm logins, and see to accounts.", sort_key=22)
 
 COMMANDS: Final = (
@@ -58,6 +58,7 @@ COMMANDS: Final = (
     (key, "new", "key:new", "Make a new private key."),
     (key, "show", "key:show", "Show whose key the service's (or the one in a file) is."),
     (key, "rotate", "key:rotate", "Give the service a new key. Its DID stays."),
+    (space, "create", "create:create", "Make a new space for your agent."),
     (space, "provision", "space:provision", "Give a space room, now and from now on."),
     (space, "list", "space:all_spaces", "List the spaces that have room here."),
     (space, "info", "space:info", "Show how much one space may hold, and does."),

@@ -13,7 +13,7 @@ from cyclopts import Parameter, Token
 
 from taijitu.cli import words
 from taijitu.cli.asking import Who, key_of, proofs_of, usable
-from taijitu.cli.trouble import Refusal
+from taijitu.cli.trouble import Misuse, Refusal
 
 SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 """Seconds in one of each."""
@@ -61,7 +61,7 @@ def delegate(
     can
         What: an ability as store/add, all of a kind as 'store/*', or '*'. May be repeated.
     expires
-        When it ends, from now: 30d, 12h, 1y or never. Default: a year.
+        When it ends, from now: 30d, 12h, 1y or never; not after what it rests on. Default: a year.
     out
         Write the proof to this file, as a CAR.
     json
@@ -71,15 +71,16 @@ def delegate(
     from taijitu.client import Client
     from taijitu.client.proofs import encode
 
-    end = None if expires == NEVER else int(time.time()) + expires
+    wanted = None if expires == NEVER else int(time.time()) + expires
     if space_key is not None:
-        who = Who(key=space_key)
-        client = Client(key=key_of(who))
+        if who is not None and (who.key or who.proof):
+            raise Misuse("the key of the space needs no agent's: --space-key, or --key and --proof")
+        client = Client(key=key_of(Who(key=space_key)))
     else:
         who = who or Who()
         client = Client(key=key_of(who), proofs=proofs_of(who), space=who.space)
-    made = usable(lambda: client.delegate(to, can, expiration=end))
-    data = encode(made)
+    made = usable(lambda: client.delegate(to, can, expiration=wanted))
+    end, data = made.delegation.expiration, encode(made)
     space = made.resources[0]
     if out is not None:
         write(out, data)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 STDOUT: Final = Path("-")
 
-NAME_LENGTH_MAX: Final = 64
-"""Characters of a file's name that the name of its unfinished copy begins with."""
+NAME_SIZE_MAX: Final = 64
+"""Bytes of a file's name that the name of its unfinished copy begins with."""
 
 PLAIN: Final = 0o666
 """The mode of a file that is like any other, before the mask."""
@@ -59,15 +59,16 @@ def get(
     from taijitu.client.contents import where
     from taijitu.ipld.cid import CAR
 
-    asking = who if has_key(who or Who()) else None
+    who, whom = who or Who(), whom or Whom()
+    asking = who if has_key(who) else None
     asked = usable(lambda: where(path))
+    target = place(asked.segments[-1] if asked.segments else str(asked.root), out)
     if asked.root.codec == CAR and not asked.segments:
-        get_car(str(asked.root), out, whom or Whom(), json)
-    elif out == STDOUT:
-        run(lambda client: to_stdout(client, path), whom or Whom(), asking)
+        get_car(str(asked.root), out, whom, json)
+    elif target == STDOUT or is_device(target):
+        run(lambda client: pour(client, path, target), whom, asking)
     else:
-        target = place(asked.segments[-1] if asked.segments else str(asked.root), out)
-        save(path, target, (asking, whom or Whom()), json)
+        save(path, target, (asking, whom), json)
 
 
 def save(path: str, target: Path, asking: tuple[Who | None, Whom], json: bool) -> None:
@@ -81,18 +82,30 @@ def save(path: str, target: Path, asking: tuple[Who | None, Whom], json: bool) -
     got = run(fetch, asking[1], asking[0])
     if json:
         told = {"cid": str(got.link), "kind": got.kind, "size": got.size, "files": got.files}
-        words.print_json({**told, "file": str(target)})
+        words.print_json({**told, "file": words.text(str(target))})
         return
     files = f", {words.count(got.files, 'file', 'files')}" if got.kind == "folder" else ""
     print(f"verified: {words.size(got.size)}{files}", file=sys.stderr)
-    print(target)
+    print_path(target)
 
 
-async def to_stdout(client: "Client", path: str) -> None:
-    async with aclosing(client.contents.read(path)) as parts:
-        async for part in parts:
-            sys.stdout.buffer.write(part)
+def is_device(path: Path) -> bool:
+    """Whether it is a pipe or a device: nothing that something else could take the place of."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def print_path(path: Path) -> None:
+    """As the file system has it, whatever its bytes are: a script wants to open it."""
+    sys.stdout.buffer.write(os.fsencode(path) + b"\n")
     sys.stdout.buffer.flush()
+
+
+async def pour(client: "Client", path: str, target: Path) -> None:
+    """Write the bytes of a file to a pipe or a device. Each is verified before."""
+    with written(target) as file:
+        async with aclosing(client.contents.read(path)) as parts:
+            async for part in parts:
+                file.write(part)
 
 
 def get_car(link: str, out: Path | None, whom: Whom, json: bool) -> None:
@@ -115,17 +128,17 @@ def get_car(link: str, out: Path | None, whom: Whom, json: bool) -> None:
 
     size = run(fetch, whom)
     if json and path != STDOUT:
-        words.print_json({"link": link, "size": size, "file": str(path)})
+        words.print_json({"link": link, "size": size, "file": words.text(str(path))})
     elif path != STDOUT:
         print(f"verified: {words.size(size)}", file=sys.stderr)
-        print(path)
+        print_path(path)
 
 
 def place(name: str, out: Path | None) -> Path:
     """Where it goes."""
     if out is None:
         return Path(name)
-    return out / name if out.is_dir() else out
+    return out / name if out != STDOUT and out.is_dir() else out
 
 
 @contextmanager
@@ -136,11 +149,12 @@ def written(path: Path) -> Generator[IO[bytes], None, None]:
         sys.stdout.buffer.flush()
         return
     try:
-        if path.exists() and not path.is_file():  # a pipe, a device: nothing to take the place of
+        if is_device(path):
             with path.open("wb") as file:
                 yield file
             return
-        prefix = f".{path.name[:NAME_LENGTH_MAX]}."
+        begin = os.fsdecode(os.fsencode(path.name)[:NAME_SIZE_MAX])
+        prefix = f".{begin}."
         with NamedTemporaryFile(dir=path.parent, prefix=prefix, delete=False) as file:
             aside = Path(file.name)
             try:

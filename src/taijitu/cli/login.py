@@ -68,6 +68,9 @@ def login(
         words.print_json(told)
         return
     print(f"{agent} acts for {email}; use it with --proof {out} or TAIJITU_PROOF", file=sys.stderr)
+    if not spaces:
+        more = f"taijitu space create --account {email} --proof {out} --out space.key"
+        print(f"It has no space yet: `{more}` makes one", file=sys.stderr)
     print("\n".join(files))
 
 

@@ -9,7 +9,6 @@ from taijitu.cli.asking import Who, Whom, has_key, run
 
 if TYPE_CHECKING:
     from taijitu.client import Client, Item, Upload
-    from taijitu.unixfs.listing import Entry
 
 
 def ls(
@@ -44,15 +43,12 @@ def ls(
 async def folder(client: "Client", path: str, json: bool) -> None:
     async for entry in client.contents.list(path):
         if json:
-            words.print_json({"name": shown(entry), "cid": str(entry.link), "size": entry.size})
+            words.print_json(
+                {"name": words.text(entry.name), "cid": str(entry.link), "size": entry.size}
+            )
         else:
             size = "" if entry.size is None else words.size(entry.size)
-            print(f"{entry.link}  {size:>9}  {words.printable(shown(entry))}")
-
-
-def shown(entry: "Entry") -> str:
-    """A name as text, whatever its bytes are."""
-    return entry.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            print(f"{entry.link}  {size:>9}  {words.printable(words.text(entry.name))}")
 
 
 async def space(client: "Client", json: bool) -> None:

@@ -8,6 +8,7 @@ from taijitu.cli.asking import Who, Whom, run
 
 if TYPE_CHECKING:
     from taijitu.client import Client, Link
+    from taijitu.client.removing import Removing
 
 
 def rm(
@@ -18,15 +19,15 @@ def rm(
 ) -> int:
     """Remove uploads and CARs from a space, which gets their room back.
 
-    Of an upload, the note and those of its shards that no other upload of the space has; its index,
-    a few bytes for each block, stays. The bytes are gone once no space holds them any more.
+    Of an upload, the note, those of its shards that no other upload of the space has, and its
+    index. The bytes are gone once no space holds them any more.
 
     The exit code is 1 if the space did not hold one of them; the others are removed all the same.
 
     Parameters
     ----------
     cids
-        The CIDs of uploads, and the links of CARs.
+        The CIDs of uploads, and the links of CARs, shards or indexes.
     json
         Print JSON, a line for each that was removed: {"link", "size"}.
     """
@@ -39,10 +40,10 @@ def rm(
         from taijitu.client import NotFound
         from taijitu.client.store import link_of
 
-        missing = 0
+        missing, removing = 0, client.space.removing()
         for link in [link_of(cid) for cid in cids]:
             try:
-                size = await remove_one(client, link)
+                size = await remove_one(client, removing, link)
             except NotFound as why:
                 print(f"taijitu: {why}", file=sys.stderr)
                 missing += 1
@@ -57,11 +58,23 @@ def rm(
     return run(remove, whom or Whom(), who or Who())
 
 
-async def remove_one(client: "Client", link: "Link") -> int | None:
+async def remove_one(client: "Client", removing: "Removing", link: "Link") -> int | None:
     """Bytes that the space got back, if the service says so. Raises `NotFound`."""
     from taijitu.ipld.cid import CAR
 
     if link.codec == CAR:
+        return await remove_car(client, link)
+    return sum([each.size or 0 for each in await removing.remove(link)])
+
+
+async def remove_car(client: "Client", link: "Link") -> int | None:
+    """A CAR is stored as that, or as a blob."""
+    from taijitu.client import HandlerNotFound, NotFound, Unauthorized
+
+    try:
         return (await client.store.remove(link)).size
-    removed = await client.space.remove(link)
-    return sum([each.size or 0 for each in removed])
+    except (HandlerNotFound, NotFound, Unauthorized):
+        removed = await client.blobs.remove(link)
+        if not removed.size:
+            raise
+        return removed.size

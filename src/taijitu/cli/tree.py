@@ -40,7 +40,7 @@ def tree(
 
 def as_json(each: "Stat") -> dict[str, object]:
     return {
-        "path": text_of(each.name),
+        "path": words.text(each.name),
         "kind": each.kind,
         "cid": str(each.link),
         "size": each.size,
@@ -51,7 +51,7 @@ def as_json(each: "Stat") -> dict[str, object]:
 def as_line(each: "Stat") -> str:
     if not each.name:
         return str(each.link)
-    name = words.printable(text_of(each.name.rpartition("/")[2]))
+    name = words.printable(words.text(each.name.rpartition("/")[2]))
     depth = each.name.count("/") + 1
     match each.kind:
         case "folder":
@@ -61,7 +61,3 @@ def as_line(each: "Stat") -> str:
         case _:
             name += f"  {words.size(each.size or 0)}"
     return INDENT * depth + name
-
-
-def text_of(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -64,6 +64,11 @@ def printable(text: str) -> str:
     )
 
 
+def text(name: str) -> str:
+    """The name of a file as a text that can be written, whatever its bytes are."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def columns(rows: Sequence[tuple[str, str]]) -> str:
     """Names and values, one pair a line, the values below each other."""
     width = max((len(name) for name, _ in rows), default=0)

@@ -10,14 +10,22 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
 from urllib.parse import quote
 
-from taijitu.client.content import in_thread
-from taijitu.client.failures import NotFound, WrongBytes
+from taijitu.client.content import in_thread, write_all
+from taijitu.client.failures import (
+    NotAccepted,
+    NotFound,
+    Refused,
+    Untrusted,
+    Unusable,
+    WrongBytes,
+)
 from taijitu.client.retry import Again
 from taijitu.ipld.car import CarError, block_in
 from taijitu.ipld.carstream import BLOCK_SIZE_MAX, CarStream
 from taijitu.ipld.cid import RAW, Link
 
 if TYPE_CHECKING:
+    from taijitu.client.answers import Upload
     from taijitu.client.client import Client
 
 CAR: Final = {"accept": "application/vnd.ipld.car; version=1; order=dfs; dups=y"}
@@ -120,34 +128,40 @@ class Coming:
 
 
 class Shards:
-    """Blocks out of CARs that were fetched as a whole, into a temporary file."""
+    """Blocks out of CARs that are fetched as a whole, into a temporary file, when a block is wanted
+    that is in none of those before. The last is the first: the root lies there."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: "Client", links: Iterable[Link]) -> None:
         self.client = client
+        self.left = [*links]
         self.file = cast("BinaryIO", TemporaryFile(buffering=0))  # noqa: SIM115
         self.places: dict[Link, tuple[int, int]] = {}
+        self.size = 0
 
-    async def fetch(self, links: Iterable[Link]) -> None:
+    async def fetch(self, shard: Link) -> None:
         """Raises `NotFound`, `WrongBytes`, `Unavailable` …"""
-        at = 0
-        for link in links:
-            car = CarStream()
-            async with aclosing(self.client.stream(link)) as chunks:
-                async for chunk in chunks:
-                    car.feed(chunk)
-                    try:
-                        while (found := car.block()) is not None:
-                            await in_thread(self.file.write, found[1])
-                            self.places[found[0]] = at, len(found[1])
-                            at += len(found[1])
-                    except CarError as why:
-                        text = f"{link} is not the CAR that it should be: {why}"
-                        raise WrongBytes(text) from why
+        car = CarStream()
+        async with aclosing(self.client.stream(shard)) as chunks:
+            async for chunk in chunks:
+                car.feed(chunk)
+                try:
+                    while (found := car.block()) is not None:
+                        await self.keep(*found)
+                except CarError as why:
+                    text = f"{shard} is not the CAR that it should be: {why}"
+                    raise WrongBytes(text) from why
+
+    async def keep(self, link: Link, data: bytes) -> None:
+        await in_thread(self.file.seek, self.size)
+        await in_thread(write_all, self.file, data)
+        self.places[link] = self.size, len(data)
+        self.size += len(data)
 
     async def block(self, link: Link) -> bytes:
-        place = self.places.get(link)
-        if place is None:
-            raise NotFound("NotFound", f"the block {link} is in none of the shards")
+        while (place := self.places.get(link)) is None:
+            if not self.left:
+                raise NotFound("NotFound", f"the block {link} is in none of the shards")
+            await self.fetch(self.left.pop())
 
         def read() -> bytes:
             self.file.seek(place[0])
@@ -176,24 +190,27 @@ class First:
         fresh, self.fresh = self.fresh, False
         try:
             return await self.source.block(link)
-        except NotFound:
+        except NotFound as absent:
             if not fresh or self.client.signer is None:
                 raise
-            return await self.from_shards(link)
-
-    async def from_shards(self, link: Link) -> bytes:
-        """Raises `NotFound` where the space does not know the content either, or knows it and the
-        service does not give what it stores."""
-        upload = await self.client.uploads.get(self.root)
+            upload = await self.known(absent)
         await self.source.close()
-        shards = Shards(self.client)
-        self.source = shards
+        self.source = Shards(self.client, upload.shards)
         try:
-            await shards.fetch(upload.shards)
+            return await self.source.block(link)
         except NotFound as why:
             text = f"{self.client.url} gives {self.root} neither by a gateway nor by its shards"
             raise NotFound("NotFound", f"{text}: ask at the URL of a gateway that does") from why
-        return await shards.block(link)
+
+    async def known(self, absent: NotFound) -> "Upload":
+        """What the space knows of the content. Raises `absent`, with the reason why it knows
+        nothing; a gateway elsewhere has none to give."""
+        try:
+            return await self.client.uploads.get(self.root)
+        except (Untrusted, NotAccepted):
+            raise absent from None
+        except (Refused, Unusable) as why:
+            raise NotFound("NotFound", f"{absent}\nNor by the shards of the space: {why}") from None
 
     async def close(self) -> None:
         await self.source.close()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from taijitu.client.blobs import Blobs
     from taijitu.client.connection import Connection, Times
     from taijitu.client.contents import Contents
-    from taijitu.client.files import Files
+    from taijitu.client.files import CarSource, Files
     from taijitu.client.sending import Told
     from taijitu.client.unpacking import Got
 
@@ -162,6 +162,10 @@ class Client:
         """Store a file, a folder or a stream in that space: see `Space.put`."""
         return await self.space.put(source, hidden=hidden, progress=progress)
 
+    async def put_car(self, source: "CarSource", *, progress: "Told | None" = None) -> Put:
+        """Store the blocks of a CAR under its root in that space: see `Space.put_car`."""
+        return await self.space.put_car(source, progress=progress)
+
     async def get(self, path: str | Link, target: Path, *, progress: Progress = ignore) -> "Got":
         """Write what a CID, or CID/path, names to a file or folder: see `Contents.save`."""
         return await self.contents.save(path, target, progress=progress)
@@ -199,7 +203,8 @@ class Client:
         self, to: str, can: Iterable[str], *, expiration: int | None, space: str | None = None
     ) -> Proof:
         """Let somebody (a DID) do something in a space: what the agent may do itself. `expiration`
-        in seconds since 1970; None is never. Asks nobody. Raises `Unusable`, `NoDelegation`."""
+        in seconds since 1970; None is never; it ends with what it rests on, at the latest. Asks
+        nobody. Raises `Unusable`, and `NoDelegation` for what the agent was not given."""
         did = self.space.did if space is None else space
         return accounts.delegate(self, to, [*can], expiration, did)
 
@@ -210,7 +215,8 @@ class Client:
 
     async def create_space(self, account: str | None = None) -> NewSpace:
         """A new space in which the agent may do everything; given room by an account (an e-mail
-        address) that it has logged in as, where the service wants that. Raises `Refused`."""
+        address) that it has logged in as, where the service wants that. The account may do
+        everything in it, too, so it is found by whoever logs in as that. Raises `Refused`."""
         return await accounts.create_space(self, account)
 
     # Asking

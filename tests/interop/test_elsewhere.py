@@ -34,6 +34,7 @@ from taijitu.client import (
     new_key,
 )
 from taijitu.client import files as packing
+from taijitu.client.proofs import encode
 from taijitu.ipld.cid import CAR, RAW, Link, link_to
 
 pytestmark = pytest.mark.full
@@ -338,3 +339,25 @@ def test_a_shell_puts_lists_and_removes(elsewhere: Elsewhere, alice: Signer, fol
     assert "neither by a gateway nor" in refused.stderr
     poor = elsewhere.taijitu(new_key(), "put", str(folder))
     assert "there is no room" in poor.stderr
+
+
+async def test_a_shell_logs_in_lets_others_in_and_takes_it_back(
+    elsewhere: Elsewhere, alice: Signer, tmp_path: Path
+) -> None:
+    bob = new_key()
+    async with elsewhere.connect(alice) as owner:
+        made = await owner.put(b"for bob as well")
+        abilities = ["upload/list", "store/list"]
+        proof = owner.delegate(bob.did, abilities, expiration=int(time()) + 1000)
+    file = tmp_path / "proof.car"
+    file.write_bytes(encode(proof))
+    assert elsewhere.run(bob, "ls", "--proof", str(file)).split()[0] == str(made.root)
+    assert str(proof.delegation.link) in elsewhere.run(alice, "revoke", str(file))
+    refused = elsewhere.taijitu(bob, "ls", "--proof", str(file))
+    assert refused.returncode == 1
+    assert "revoked" in refused.stderr
+    said = asyncio.create_task(asyncio.to_thread(elsewhere.ask, confirm=True))
+    login = ("login", ALICE, "--out", str(tmp_path / "proofs"))
+    told = await asyncio.to_thread(elsewhere.run, bob, *login)
+    assert await said == {"email": ALICE}
+    assert set(told.splitlines()) == {str(path) for path in (tmp_path / "proofs").iterdir()}

@@ -16,6 +16,7 @@ from taijitu.machines.index import Examining, Known, Refused, index_at
 from taijitu.protocols.execution import NotReady
 from taijitu.protocols.index import Indexes
 from taijitu.testing.world import name_of
+from taijitu.wire import sharded_index
 from taijitu.wire.sharded_index import INDEX_SIZE_MAX, Shard, Slice, encode
 from unit.protocols.serving import Serving
 from unit.ucan.people import alice, ask, cap, space
@@ -109,6 +110,22 @@ async def test_every_slice_of_a_true_index_is_found_afterwards(serving: Indexing
     assert (known.multihash, known.shards, known.slices) == (name_of(INDEX), 1, 4)
     other_codec = link_with(CONTENT.multihash, CAR)
     assert await serving.indexes.of(other_codec, 10) == [known]
+
+
+async def test_a_shard_that_is_read_in_parts_is_one_and_its_parts_are_not_read_again(
+    serving: Indexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharded_index, "READ_AT_ONCE", 0)
+    monkeypatch.setattr(sharded_index, "PART_SLICES", 1)
+    await serving.hold(BYTES, INDEX)
+    assert await serving.ok("space/index/add", index=link(INDEX)) == {}
+    for each in PIECES:
+        assert len(await serving.slices(each)) == 1
+    (known,) = await serving.indexes.of(CONTENT, 10)
+    assert (known.shards, known.slices) == (1, 4)
+    serving.reads = 0
+    assert await serving.ok("space/index/add", index=link(INDEX), content=CONTENT) == {}
+    assert serving.reads == 1, "the index alone"
 
 
 async def test_an_index_without_shards_is_true(serving: Indexing) -> None:

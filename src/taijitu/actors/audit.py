@@ -2,9 +2,9 @@
 
 An object that nobody refers to gets a sweep (a URL that outlived its time may have brought it);
 bytes that an entry counts on and that are gone make the entry Lost, and an alarm. CARs in which
-nobody has looked yet (they were stored by a version that did not) are described at last, one after
-the other: whoever stores one meanwhile does not wait behind all of them. What is found is only a
-reason to ask: the machines decide, as of what was read.
+nobody has looked yet, or no version that would find all that this one does, are described at last,
+one after the other: whoever stores one meanwhile does not wait behind all of them. What is found is
+only a reason to ask: the machines decide, as of what was read.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from taijitu.kernel.record import Record
 from taijitu.machines import blob, contents, entry
 from taijitu.machines.blob import Sweep, blob_at
 from taijitu.machines.contents import Describe, contents_at
-from taijitu.machines.entry import came_alone
+from taijitu.machines.entry import undescribed
 
 PAGE: Final = 200
 """Entries that are read at once."""
@@ -80,11 +80,14 @@ class Audit:
         return done.heard and isinstance(done.state, entry.Lost)
 
     async def _is_unread(self, state: entry.Stored) -> bool:
-        """Whether these bytes came as a CAR, and nobody has looked what is in it."""
-        if not came_alone(state.faces):
+        """Whether nobody tells what is in these bytes, and nobody of our version has looked."""
+        if not undescribed(state.attempt, state.faces):
             return False
-        known = await self.engine.read(contents_at(state.attempt.multihash))
-        return isinstance(known.state, contents.Unread)
+        match (await self.engine.read(contents_at(state.attempt.multihash))).state:
+            case contents.Read() | contents.Refused() as known:
+                return contents.may_hold_more(known)
+            case known:
+                return isinstance(known, contents.Unread)
 
     async def _describe_if_unread(self, state: entry.Stored) -> bool:
         """Have a CAR looked through, and wait for it. If the bytes go just now, whoever looks

@@ -6,11 +6,15 @@ before it hears of it. A long CAR takes several tasks, each of which begins wher
 off. When the bytes are swept, so is what was known of them.
 """
 
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from taijitu.kernel.effect import Await, Effect, Message, Path, Request, Task, send
 from taijitu.kernel.machine import Machine, State, Step, amend, become, stay
 from taijitu.kernel.record import Record
+
+LOOK: Final = 1
+"""The version of those who look. It grows when a limit does, when a hash becomes known or a bug is
+mended: then what they refused or left out before is looked through once more."""
 
 
 class Tally(Record):
@@ -39,18 +43,22 @@ class Reading(State, tag="reading"):
 
 
 class Read(State, tag="read"):
-    """It is known where each block lies. `size` is the bytes of all of them."""
+    """It is known where each block lies. `size` is the bytes of all of them, `look` the version of
+    who looked."""
 
     blocks: int
     size: int
     roots: int
     left_out: int
+    look: int = 0
 
 
 class Refused(State, tag="refused"):
-    """The bytes are no CAR, or not what it says. Blocks before the flaw are known."""
+    """The bytes are no CAR, or not what it says. Blocks before the flaw are known. `look` is the
+    version of who refused."""
 
     why: str
+    look: int = 0
 
 
 AnyState: TypeAlias = Unread | Reading | Read | Refused
@@ -101,6 +109,8 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
             return look(Reading(multihash, Tally()))
         case Describe(), Reading(multihash, tally, False):
             return amend(Reading(multihash, tally, True))
+        case Describe(multihash), Read() | Refused() if may_hold_more(state):
+            return look(Reading(multihash, Tally()))
         case Describe(), Reading() | Read() | Refused():
             return stay(state)
 
@@ -112,7 +122,7 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
         case Refuse(_, _, True), Reading(multihash, asked_again=again):
             return look(Reading(multihash, Tally())) if again else become(Unread())
         case Refuse(_, why), Reading():
-            return become(Refused(why))
+            return become(Refused(why, LOOK))
         case Refuse(), Unread() | Read() | Refused():
             return stay(state)
 
@@ -123,6 +133,12 @@ def update(state: AnyState, message: AnyMessage) -> Step[AnyState]:
 
         case _:
             assert_never((message, state))
+
+
+def may_hold_more(state: Read | Refused) -> bool:
+    """Whether we might find more than those who looked."""
+    lacks = isinstance(state, Refused) or state.left_out > 0
+    return lacks and state.look < LOOK
 
 
 def look(state: Reading) -> Step[AnyState]:
@@ -141,9 +157,9 @@ def scan(multihash: str, tally: Tally) -> tuple[Effect, ...]:
 def found(state: Reading, tally: Tally) -> Step[AnyState]:
     """Whoever comes no further is not asked for ever."""
     if tally.start >= tally.end:
-        return become(Read(tally.blocks, tally.size, tally.roots, tally.left_out))
+        return become(Read(tally.blocks, tally.size, tally.roots, tally.left_out, LOOK))
     if tally.start <= state.tally.start:
-        return become(Refused(f"nobody comes further than byte {tally.start}"))
+        return become(Refused(f"nobody comes further than byte {tally.start}", LOOK))
     return look(Reading(state.multihash, tally, state.asked_again))
 
 

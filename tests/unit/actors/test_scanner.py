@@ -9,60 +9,23 @@ import pytest
 from msgspec import to_builtins
 
 from support.eventually import eventually
-from taijitu.actors import scanner
-from taijitu.actors.audit import Audit
+from taijitu.actors import scanner, sections
+from taijitu.actors.audit import DESCRIBED_MS_MAX, Audit
 from taijitu.cli.waiting import told
 from taijitu.engine.actor import Assignment
 from taijitu.engine.storage import SliceRow
 from taijitu.ipld.cid import multihash
 from taijitu.kernel.failures import Fault
-from taijitu.kernel.machine import State
 from taijitu.kernel.receipt import Receipt, failure
 from taijitu.machines import contents, entry
-from taijitu.machines.contents import Read, Reading, Refused, Scan, Tally, Unread, contents_at
+from taijitu.machines.contents import LOOK, Read, Reading, Refused, Scan, Tally, Unread, contents_at
 from taijitu.server.waiting import waiting
-from taijitu.testing.world import SimulatedWorld, name_of
+from taijitu.testing.world import name_of
 from unit.actors.cars import BLOCKS, car_of, places, raw
+from unit.actors.scanning import CAR, ROOM, SIZE, Scanning
 from unit.ucan.people import alice, bob
 
-ROOM = 100_000_000
-CAR = car_of(*BLOCKS, roots=[raw(BLOCKS[0])])
-SIZE = sum(map(len, BLOCKS))
-
-
-class Scanning(SimulatedWorld):
-    """A world in which the scans are counted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scans: list[Tally] = []
-        self.scanner = self.engine.actors["contents/scan"]
-        self.run_of, self.scanner.run = self.scanner.run, self.counted
-
-    async def counted(self, assignment: Assignment) -> Receipt | None:
-        assert isinstance(assignment.task, Scan)
-        self.scans.append(assignment.task.tally)
-        return await self.run_of(assignment)
-
-    async def store(self, data: bytes = CAR, space: str = alice.did, **face: Any) -> None:
-        await self.add(space, data, **face)
-        await self.upload(data)
-        await self.quiet()
-
-    async def contents(self, data: bytes = CAR) -> State:
-        return (await self.engine.read(contents_at(name_of(data)))).state
-
-    async def found(self, data: bytes = CAR) -> list[tuple[bytes, int, int]]:
-        """What is known to lie in some bytes, in the order of offsets."""
-        rows = await self.storage.slices_in(multihash(data), limit=10_000)
-        assert all(row.shard == multihash(data) for row in rows)
-        return sorted([(row.multihash, *row[2:]) for row in rows], key=lambda row: row[1])
-
-    async def comes_to(self, kind: type[State], data: bytes = CAR) -> None:
-        async def state() -> State:
-            return await self.contents(data)
-
-        await eventually(state, lambda found: isinstance(found, kind), seconds=10)
+READ = Read(len(BLOCKS), SIZE, 1, 0, LOOK)
 
 
 @pytest.fixture
@@ -85,7 +48,7 @@ async def test_every_block_of_a_bare_car_is_found_once_it_is_stored(world: Scann
     await world.upload(CAR)
     await world.quiet()
 
-    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.contents() == READ
     assert await world.found() == places(CAR, BLOCKS)
     assert await world.storage.slices(raw(BLOCKS[3]).multihash, 10) == [
         SliceRow(places(CAR, BLOCKS)[3][0], multihash(CAR), *places(CAR, BLOCKS)[3][1:])
@@ -112,7 +75,7 @@ async def test_a_blob_that_comes_back_without_its_index_is_looked_through(
     await world.pass_time(200_000)
     assert multihash(CAR) not in world.bucket.stored
     await world.store(face="blob")
-    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.contents() == READ
     assert await world.found() == places(CAR, BLOCKS)
 
 
@@ -131,7 +94,7 @@ async def test_what_comes_through_both_doors_is_looked_through_once(
 ) -> None:
     await world.store(face=first)
     await world.store(face="store" if first == "blob" else "blob")
-    assert (await world.contents(), world.scans) == (Read(len(BLOCKS), SIZE, 1, 0), [Tally()])
+    assert (await world.contents(), world.scans) == (READ, [Tally()])
     assert isinstance(await world.state(alice.did, CAR), entry.Stored)
     assert await world.ledger(alice.did) == (ROOM, 0, len(CAR))
 
@@ -185,7 +148,7 @@ async def test_a_long_car_is_looked_through_in_turns(
     await world.store()
     assert len(world.scans) > 3
     assert world.scans == sorted(world.scans, key=lambda tally: tally.start)
-    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.contents() == READ
     assert await world.found() == places(CAR, BLOCKS)
 
 
@@ -238,7 +201,7 @@ async def test_a_task_that_broke_off_is_done_again_with_the_same_outcome(world: 
     await world.store()
     assert isinstance(await world.contents(), Reading)
     await world.pass_time(1_000)
-    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.contents() == READ
     assert answers[0] == answers[1]
     assert await world.found() == places(CAR, BLOCKS)
 
@@ -257,7 +220,7 @@ async def test_a_fault_is_tried_again(world: Scanning, monkeypatch: pytest.Monke
     assert ("fault", "contents/scan") in {(kind, row.ability) for kind, row, _ in world.troubles}
     monkeypatch.undo()
     await world.pass_time(200_000)
-    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.contents() == READ
     assert world.bucket.stat == stat
 
 
@@ -386,7 +349,7 @@ async def test_whoever_is_late_takes_nothing_from_those_who_looked_after_him(
     monkeypatch.setattr(scanner.Look, "write", too_late)
     await world.store()
     assert len(world.scans) == 2
-    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0)
+    assert await world.contents() == READ
     assert await world.found() == places(CAR, BLOCKS)
 
 
@@ -414,6 +377,111 @@ async def test_an_audit_finds_cars_that_nobody_has_looked_through(world: Scannin
     assert await world.contents(data[1]) == Unread()
     again = await Audit(world.engine, world.bucket).run()
     assert again.described == 0
+
+
+async def test_what_an_older_version_refused_is_looked_through_once_more(
+    world: Scanning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a limit that is wider by now. What is still refused then stays so."""
+    no_car = b"these bytes are just bytes" * 10
+    with monkeypatch.context() as older:
+        older.setattr(sections, "BLOCKS_MAX", 3)
+        await world.store()
+        await world.store(no_car)
+    assert isinstance(await world.contents(), Refused)
+    assert (await Audit(world.engine, world.bucket).run()).described == 0
+
+    monkeypatch.setattr(contents, "LOOK", LOOK + 1)
+    assert (await Audit(world.engine, world.bucket).run()).described == 2
+    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0, LOOK + 1)
+    assert await world.found() == places(CAR, BLOCKS)
+    assert isinstance(await world.contents(no_car), Refused)
+    assert (await Audit(world.engine, world.bucket).run()).described == 0
+
+
+async def test_what_an_older_version_left_out_is_looked_for_once_more(
+    world: Scanning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stores it again makes somebody look as well; where nothing was left out, nobody."""
+    with monkeypatch.context() as older:
+        older.setattr(sections, "BLOCK_SIZE_MAX", 100)
+        await world.store()
+    await world.store(whole := car_of(b"nothing was left out here"))
+    state = await world.contents()
+    assert isinstance(state, Read)
+    assert state.left_out > 0
+    monkeypatch.setattr(contents, "LOOK", LOOK + 1)
+    await world.store(space=bob.did)
+    assert await world.contents() == Read(len(BLOCKS), SIZE, 1, 0, LOOK + 1)
+    assert await world.found() == places(CAR, BLOCKS)
+    assert (await Audit(world.engine, world.bucket).run()).described == 0
+    assert await world.contents(whole) == Read(1, 25, 0, 0, LOOK)
+
+
+async def test_an_audit_has_one_car_looked_through_after_the_other(world: Scanning) -> None:
+    """So whoever stores a CAR meanwhile waits for one of them, and not for all."""
+    data = [car_of(block) for block in BLOCKS]
+    for each in data:
+        await world.store(each)
+    await forgotten(world, data)
+    world.scans.clear()
+    at_once: list[int] = []
+
+    async def counting(assignment: Assignment) -> Receipt | None:
+        rows = await world.storage.open_tasks()
+        at_once.append(sum(row.ability == "contents/scan" for row in rows))
+        return await world.counted(assignment)
+
+    world.scanner.run = counting
+    audited = await Audit(world.engine, world.bucket).run()
+    assert audited.described == len(world.scans) == len(data)
+    assert set(at_once) == {1}
+    assert isinstance(await world.contents(data[-1]), Read)
+
+
+async def test_an_audit_finds_what_is_lost_before_it_has_anything_looked_through(
+    world: Scanning,
+) -> None:
+    data = [car_of(block) for block in BLOCKS]
+    for each in data:
+        await world.store(each)
+    await forgotten(world, data)
+    lost = max(data, key=name_of)
+    del world.bucket.stored[multihash(lost)]
+    alarms: list[int] = []
+
+    async def counting(assignment: Assignment) -> Receipt | None:
+        alarms.append(len(world.alarms))
+        return await world.counted(assignment)
+
+    world.scanner.run = counting
+    audited = await Audit(world.engine, world.bucket).run()
+    assert (audited.lost, audited.described) == (1, len(data) - 1)
+    assert set(alarms) == {1}
+
+
+async def test_a_car_that_nobody_can_look_through_does_not_keep_an_audit_for_ever(
+    world: Scanning,
+) -> None:
+    data = [car_of(block) for block in BLOCKS[:2]]
+    for each in data:
+        await world.store(each)
+    await forgotten(world, data)
+    first = name_of(min(data, key=name_of))
+    begun = asyncio.Event()
+
+    async def hanging(assignment: Assignment) -> Receipt | None:
+        if assignment.task == Scan(first, Tally()):
+            begun.set()
+            await asyncio.Event().wait()
+        return await world.counted(assignment)
+
+    world.scanner.run = hanging
+    auditing = asyncio.create_task(Audit(world.engine, world.bucket).run())
+    await begun.wait()
+    world.clock.advance(DESCRIBED_MS_MAX)
+    assert (await auditing).described == 2
+    assert isinstance(await world.contents(max(data, key=name_of)), Read)
 
 
 async def forgotten(world: Scanning, datas: Sequence[bytes]) -> None:

@@ -17,9 +17,10 @@ from taijitu.buckets.port import Bucket, Missing
 from taijitu.engine.storage import SliceRow, Storage
 from taijitu.gateway.denials import Denials
 from taijitu.ipld.cid import DAG_CBOR, DAG_PB, IDENTITY, SHA2_256, Link, multihash
+from taijitu.unixfs.block import SIZE_MAX
 from taijitu.unixfs.walk import inline
 
-BLOCK_SIZE_MAX: Final = 2 * 1024 * 1024
+BLOCK_SIZE_MAX: Final = SIZE_MAX
 """Bytes of a block. Every request under way may hold a few of them."""
 
 PLACES_MAX: Final = 4_096

@@ -6,11 +6,15 @@ Method: a real service with its gateway, with a gateway that is off, and blocks 
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 
+from client.forger import lying
 from support.service import Serve
 from taijitu.client import (
     Client,
@@ -18,7 +22,11 @@ from taijitu.client import (
     Signer,
     Unreadable,
     Unusable,
+    new_key,
 )
+from taijitu.client import files as packing
+from taijitu.client.blocks import Shards
+from taijitu.client.store import link_of
 from taijitu.client.unpacking import Got
 from taijitu.ipld import car, dagpb
 from taijitu.ipld.cid import DAG_PB, RAW, Link, link_to
@@ -96,6 +104,23 @@ def directory(**entries: Block) -> Block:
     return node(Data(Kind.DIRECTORY), [named(name, block) for name, block in entries.items()])
 
 
+class Counting(Client):
+    """It remembers which CARs it has fetched."""
+
+    fetched: list[Link]
+
+    def stream(self, link: Link | str, **more: Any) -> AsyncGenerator[bytes]:
+        self.fetched.append(link_of(link))
+        return super().stream(link, **more)
+
+
+class Reluctant(BytesIO):
+    """A file that takes less than it is given, as an unbuffered one may."""
+
+    def write(self, data: Any, /) -> int:
+        return super().write(memoryview(data)[:1000])
+
+
 async def stored(client: Client, *blocks: Block) -> Link:
     """The last of the blocks, once all are stored."""
     data = car.encode([blocks[-1][0]], blocks)
@@ -167,6 +192,71 @@ async def test_without_a_gateway_the_shards_of_the_space_are_read(
             await anyone.contents.save(made.root, tmp_path / "nothing")
 
 
+async def test_of_the_shards_only_those_are_read_that_are_wanted(
+    serve: Serve, alice: Signer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in "abc":
+        (folder / name).write_bytes(os.urandom(MIB))
+    service = serve(TAIJITU_GATEWAY="off")
+    client = Counting(service.url, key=alice)
+    client.fetched = []
+    async with client:
+        more: dict[str, Any] = {"shard_size": MIB + 2000, "at_once": 2, "progress": lambda _: None}
+        made = await packing.put(client.space, folder, **more)
+        assert len(made.shards) == 3
+        assert [each.name async for each in client.contents.list(made.root)] == ["a", "b", "c"]
+        assert client.fetched == [made.shards[-1]]
+        client.fetched.clear()
+        await client.get(made.root, tmp_path / "back")
+        assert sorted(client.fetched) == sorted(made.shards)
+    assert contents_of(tmp_path / "back") == contents_of(folder)
+
+
+async def test_a_disk_that_takes_a_little_at_a_time_gets_all_of_a_block(
+    connect: Connect, alice: Signer
+) -> None:
+    data = os.urandom(5_000)
+    async with connect(alice) as client:
+        made = await client.put(data)
+        shards = Shards(client, made.shards)
+        await shards.close()
+        shards.file = Reluctant()
+        assert await shards.block(made.root) == data
+        await shards.close()
+
+
+async def test_what_neither_the_gateway_nor_the_space_has_is_told_with_both_reasons(
+    connect: Connect, alice: Signer, bob: Signer, tmp_path: Path
+) -> None:
+    """The gateway's answer is the one that counts, whatever the proofs are good for."""
+    absent = link_to(os.urandom(9), RAW)
+    gone = f"(?s)/ipfs/{absent}.* answers 404.*Nor by the shards of the space: "
+    spaces = [Client(key=new_key()) for _ in range(2)]
+    both = [each.delegate(bob.did, ["*"], expiration=None) for each in spaces]
+    little = spaces[0].delegate(bob.did, ["store/*"], expiration=None)
+    for proofs, why in (([], "not found in"), (both, "say which"), ([little], "not authorized")):
+        async with connect(bob, proofs=proofs) as client:
+            with pytest.raises(NotFound, match=gone + f".*{why}"):
+                await client.get(absent, tmp_path / "x")
+
+
+async def test_a_gateway_elsewhere_that_has_nothing_is_not_asked_who_it_is(
+    alice: Signer, tmp_path: Path
+) -> None:
+    absent = link_to(b"absent", RAW)
+    async with lying(alice) as forger:
+
+        async def nothing(_: web.Request) -> web.Response:
+            return web.Response(status=404)
+
+        forger.object = nothing
+        async with Client(f"{forger.url}/gateway", key=alice) as client:
+            with pytest.raises(NotFound, match=f"/gateway/ipfs/{absent}.* answers 404$"):
+                await client.get(absent, tmp_path / "x")
+
+
 async def test_what_is_not_there_is_told_and_leaves_nothing_behind(
     connect: Connect, alice: Signer, folder: Path, tmp_path: Path
 ) -> None:
@@ -225,9 +315,21 @@ async def test_a_symlink_that_leads_out_is_refused(
         root = await stored(client, link, directory(out=link))
         with pytest.raises(Unreadable, match="could lead out"):
             await client.contents.save(root, tmp_path / "x")
-        with pytest.raises(Unreadable, match="could lead out"):
-            await client.contents.save(f"{root}/out", tmp_path / "x")
     assert names_in(tmp_path) == []
+
+
+async def test_a_symlink_by_itself_is_not_written(
+    connect: Connect, alice: Signer, tmp_path: Path
+) -> None:
+    """It would lead to something else there."""
+    file, link = raw(os.urandom(10)), symlink(b"notes.txt")
+    async with connect(alice) as client:
+        root = await stored(client, file, link, directory(**{"link": link, "notes.txt": file}))
+        with pytest.raises(Unreadable, match=r"is a symlink to b'notes\.txt': get what that leads"):
+            await client.contents.save(f"{root}/link", tmp_path / "x")
+        await client.contents.save(root, tmp_path / "whole")
+    assert where_to(tmp_path / "whole" / "link") == "notes.txt"
+    assert names_in(tmp_path) == ["whole"]
 
 
 async def test_a_symlink_within_the_folder_stays_one(

@@ -112,6 +112,16 @@ async def test_bytes_a_stream_and_a_file_are_the_same(
         assert each.sent == 0
 
 
+async def test_any_kind_of_bytes_is_a_file_and_one_shard_at_once_is_the_least(
+    connect: Connect, alice: Signer
+) -> None:
+    data = os.urandom(100)
+    async with connect(alice) as client:
+        for source in (data, bytearray(data), memoryview(data)):
+            made = await asyncio.wait_for(client.space.put(source, at_once=0), 60)
+            assert made.root == link_to(data, RAW)
+
+
 async def test_a_folder_is_put_without_hidden_files_and_links(
     connect: Connect, alice: Signer, tmp_path: Path
 ) -> None:
@@ -273,5 +283,11 @@ async def test_what_cannot_be_read_is_told(connect: Connect, alice: Signer, tmp_
             await client.space.put(tmp_path / "pipe")
         with pytest.raises(Unusable, match="nothing to put"):
             await client.space.put([])
+        for wrong in ("photos", ["photos"], 7, None, [b"photos"]):
+            with pytest.raises(Unusable, match="put takes a path, several, bytes, or a stream"):
+                await client.space.put(wrong)  # type: ignore[arg-type]
+        for wrong in ("photos.car", 7):
+            with pytest.raises(Unusable, match="takes a path, bytes or a stream of bytes, and no"):
+                await client.put_car(wrong)  # type: ignore[arg-type]
         with pytest.raises(NotFound):
             await client.uploads.get(link_to(b"absent", RAW))

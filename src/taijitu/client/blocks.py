@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from taijitu.client.content import in_thread, write_all
 from taijitu.client.failures import (
+    ClientError,
     NotAccepted,
     NotFound,
     Refused,
@@ -19,6 +20,7 @@ from taijitu.client.failures import (
     Unusable,
     WrongBytes,
 )
+from taijitu.client.fetching import url_of
 from taijitu.client.retry import Again
 from taijitu.ipld.car import CarError, block_in
 from taijitu.ipld.carstream import BLOCK_SIZE_MAX, CarStream
@@ -129,14 +131,38 @@ class Coming:
 
 class Shards:
     """Blocks out of CARs that are fetched as a whole, into a temporary file, when a block is wanted
-    that is in none of those before. The last is the first: the root lies there."""
+    that is in none of those before."""
 
     def __init__(self, client: "Client", links: Iterable[Link]) -> None:
         self.client = client
         self.left = [*links]
+        """Those that were not fetched. The next is the last."""
         self.file = cast("BinaryIO", TemporaryFile(buffering=0))  # noqa: SIM115
         self.places: dict[Link, tuple[int, int]] = {}
         self.size = 0
+
+    async def begin_with(self, root: Link) -> None:
+        """Fetch first what says that it has the root of an upload. Others need not be fetched for
+        what lies near that; nobody knows their order."""
+        for shard in self.left[:-1]:
+            if root in await self.roots_of(shard):
+                self.left.remove(shard)
+                self.left.append(shard)
+                return
+
+    async def roots_of(self, shard: Link) -> Sequence[Link]:
+        """Which roots a shard names. Not believed, and none where that cannot be read."""
+        car = CarStream()
+        try:
+            async with aclosing(self.client.connection.read(url_of(self.client, shard))) as chunks:
+                async for chunk in chunks:
+                    car.feed(chunk)
+                    roots = car.roots()
+                    if roots is not None:
+                        return roots
+        except (Again, CarError, ClientError):
+            pass
+        return ()
 
     async def fetch(self, shard: Link) -> None:
         """Raises `NotFound`, `WrongBytes`, `Unavailable` …"""
@@ -195,9 +221,10 @@ class First:
                 raise
             upload = await self.known(absent)
         await self.source.close()
-        self.source = Shards(self.client, upload.shards)
+        self.source = shards = Shards(self.client, upload.shards)
+        await shards.begin_with(self.root)
         try:
-            return await self.source.block(link)
+            return await shards.block(link)
         except NotFound as why:
             text = f"{self.client.url} gives {self.root} neither by a gateway nor by its shards"
             raise NotFound("NotFound", f"{text}: ask at the URL of a gateway that does") from why

@@ -50,7 +50,7 @@ class Got(Record):
     """What was written."""
 
     link: Link
-    kind: Literal["file", "folder", "symlink"]
+    kind: Literal["file", "folder"]
     size: int
     """Bytes of all files."""
     files: int
@@ -72,6 +72,8 @@ async def save(blocks: Blocks, link: Link, target: Path, progress: Progress = ig
     """
     with told():
         node = read(link, await block_of(blocks, link))
+    if isinstance(node, Symlink):
+        raise Unreadable(f"{link} is a symlink to {node.target[:80]!r}: get what that leads to")
     await in_thread(check_free, target, isinstance(node, File))
     with written(target):
         prefix = f".{target.name[:NAME_LENGTH_MAX]}."
@@ -79,8 +81,9 @@ async def save(blocks: Blocks, link: Link, target: Path, progress: Progress = ig
         try:
             made = Unpacking(blocks, progress)
             aside = beside / "made"
-            kind = await made.whole(node, aside)
+            await made.whole(node, aside)
             await in_thread(os.replace, aside, target)
+            kind = "file" if isinstance(node, File) else "folder"
             return Got(link, kind, made.size, made.files)
         finally:
             await in_thread(remove, beside)
@@ -102,7 +105,7 @@ class Unpacking:
         self.pending: set[asyncio.Future[None]] = set()
         """Small files that are being written."""
 
-    async def whole(self, node: Node, path: Path) -> Literal["file", "folder", "symlink"]:
+    async def whole(self, node: Node, path: Path) -> None:
         """Make it, and everything below."""
         levels: list[Open] = []
         try:
@@ -118,7 +121,6 @@ class Unpacking:
                 if opened is not None:
                     levels.append(opened)
             await self.written(0)
-            return kind_of(node)
         finally:
             if self.pending:  # nobody may write any more when all of it is removed
                 await asyncio.wait(self.pending)
@@ -202,16 +204,6 @@ async def bytes_of(
                     yield part.of(block)
             else:
                 yield part
-
-
-def kind_of(node: Node) -> Literal["file", "folder", "symlink"]:
-    match node:
-        case File():
-            return "file"
-        case Symlink():
-            return "symlink"
-        case Directory() | Shard():
-            return "folder"
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
+from taijitu.actors import WIDTHS
 from taijitu.buckets.port import PENDING
 from taijitu.engine.actor import Assignment, View
 from taijitu.engine.dispatch import LEASE_MS, PAUSE_MS, POLL_MS, RUNNING_MAX, Dispatcher, always
@@ -14,6 +15,7 @@ from taijitu.kernel.effect import NEVER, Task
 from taijitu.kernel.failures import Fault, HeadMoved
 from taijitu.kernel.receipt import Ok, Receipt, failure
 from taijitu.machines import entry
+from taijitu.machines.contents import Scan
 from taijitu.storage.memory import MemoryStorage
 from taijitu.testing.engine_contract import Flaky
 from taijitu.testing.world import GRACE_MS, WINDOW_MS, SimulatedWorld, name_of
@@ -299,6 +301,93 @@ async def test_timers_go_on_while_a_bucket_hangs() -> None:
         await rounds(100)
         assert isinstance(await world.state("bob", CAR), entry.Expired)
         bucket.may_answer.set()
+
+
+class Looking(Waiting):
+    """As one who looks through CARs, and is told for how long. `seen`: whose turn has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.failing: set[str] = set()
+
+    async def run(self, assignment: Assignment) -> Receipt | None:
+        assert isinstance(assignment.task, Scan)
+        name = assignment.task.multihash
+        if name in self.failing:
+            self.failing.discard(name)
+            raise Fault("no answer")
+        self.seen.append(name)
+        await super().run(assignment)
+        return failure("NoCar", "these are just bytes", gone=False)
+
+
+async def store(world: SimulatedWorld, number: int) -> str:
+    """Store some bytes, a moment after others. Answers their name."""
+    data = b"%20d" % number
+    await world.add("alice", data)
+    await world.upload(data)
+    world.clock.advance(1)
+    await rounds()
+    return name_of(data)
+
+
+async def test_a_lane_is_no_wider_than_its_actor_can_work(world: SimulatedWorld) -> None:
+    """So nobody waits for his turn while the time of his try runs."""
+    actor = Looking()
+    world.engine.actors = {**world.engine.actors, "contents/scan": actor}
+    for number in range(3 * WIDTHS["contents/scan"]):
+        await store(world, number)
+    assert world.dispatcher.lanes["contents/scan"] == actor.runs == WIDTHS["contents/scan"] == 2
+    actor.may_answer.set()
+    await world.quiet()
+    assert actor.runs == 3 * WIDTHS["contents/scan"]
+
+
+async def test_where_there_is_a_queue_who_comes_first_has_the_first_turn(
+    world: SimulatedWorld,
+) -> None:
+    actor = Looking()
+    world.engine.actors = {**world.engine.actors, "contents/scan": actor}
+    names = [await store(world, number) for number in range(20)]
+    actor.may_answer.set()
+    await world.quiet()
+    assert actor.seen == names
+
+
+async def test_who_had_a_fault_does_not_wait_behind_all_who_come_later(
+    world: SimulatedWorld,
+) -> None:
+    actor = Looking()
+    world.engine.actors = {**world.engine.actors, "contents/scan": actor}
+    for number in range(2):
+        await store(world, number)
+    actor.failing.add(name_of(b"%20d" % 2))
+    unlucky = await store(world, 2)
+    actor.may_answer.set()
+    await rounds(100)
+    actor.may_answer.clear()
+    assert actor.failing == set()
+    meanwhile = [await store(world, number) for number in range(3, 5)]
+    world.clock.advance(PAUSE_MS)
+    later = [await store(world, number) for number in range(5, 12)]
+    actor.may_answer.set()
+    await world.quiet()
+    assert actor.seen[2:] == [*meanwhile, unlucky, *later]
+
+
+async def test_whoever_waits_for_those_under_way_waits_for_those_in_the_queue_too(
+    world: SimulatedWorld,
+) -> None:
+    actor = Looking()
+    world.engine.actors = {**world.engine.actors, "contents/scan": actor}
+    names = [await store(world, number) for number in range(7)]
+    waits = asyncio.create_task(world.dispatcher.caught_up("contents/scan", 60))
+    await rounds()
+    assert not waits.done()
+    actor.may_answer.set()
+    assert await waits
+    assert sorted(actor.seen) == sorted(names)
 
 
 async def test_what_failed_together_does_not_come_again_together() -> None:

@@ -84,6 +84,7 @@ class BucketContract:
         absent, _ = some_bytes(1)
         assert await subject.bucket.stat(absent) is None
         assert subject.bucket.stat_now(absent) in (None, PENDING)
+        assert subject.bucket.read_now(absent, 10) in (None, PENDING)
 
     async def test_what_was_put_is_there_with_its_size(self, subject: Subject) -> None:
         multihash, data = some_bytes(1234)
@@ -205,6 +206,15 @@ class LocalBucketContract(BucketContract):
         assert subject.bucket.stat_now(multihash) is None
         await subject.put(multihash, data)
         assert subject.bucket.stat_now(multihash) == 10
+
+    async def test_it_gives_at_once_what_is_small(self, subject: LocalSubject) -> None:
+        multihash, data = some_bytes(1_000)
+        await subject.put(multihash, data)
+        assert subject.bucket.read_now(multihash, 1_000) == data
+        assert subject.bucket.read_now(multihash, 999) is None
+        empty, nothing = some_bytes(0)
+        await subject.put(empty, nothing)
+        assert subject.bucket.read_now(empty, 0) == b""
 
     async def test_bytes_may_come_in_any_pieces(self, subject: LocalSubject) -> None:
         multihash, data = some_bytes(2_500_000)

@@ -166,7 +166,7 @@ async def test_no_more_is_held_than_a_try_may(
 async def test_many_slices_are_written_in_pages(
     world: Scanning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocks = [b"%d" % number for number in range(5_000)]
+    blocks = [b"%030d" % number for number in range(5_000)]
     data = car_of(*blocks)
     pages: list[int] = []
     names: list[bytes] = []

@@ -253,6 +253,19 @@ def test_there_are_so_many_blocks_and_no_more(monkeypatch: pytest.MonkeyPatch) -
     assert why(car_of(*BLOCKS[:6])) == "there are more than 5 blocks"
 
 
+def test_so_many_blocks_take_so_many_bytes() -> None:
+    """Loose ones of a few bytes, and those that hang together in a chain."""
+    loose = [b"%04d" % number for number in range(1_001)]
+    assert len(seen(car_of(*loose[:1_000]))[0]) == 1_000
+    assert why(car_of(*loose)) == "there are more than 1000 blocks"
+    longer = [b"%023d" % number for number in range(2_000)]
+    assert why(car_of(*longer)) == "there are more than 1875 blocks"
+    chain = [b""]
+    while len(chain) < 2_000:
+        chain.append(raw(chain[-1]).data)
+    assert len(seen(car_of(*chain), 10_000)[0]) == 2_000
+
+
 def test_a_block_that_stands_there_twice_is_found_twice() -> None:
     found, _ = seen(car_of(BLOCKS[3], BLOCKS[3]))
     assert len(found) == 2

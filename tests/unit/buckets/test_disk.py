@@ -97,8 +97,10 @@ async def test_an_object_whose_name_is_not_durable_is_not_seen(
         with pytest.raises(Fault, match="Input/output"):
             await put(bucket, b"bytes")
         assert bucket.stat_now(multihash) is None
+        assert bucket.read_now(multihash, 10) is None
     await put(bucket, b"bytes")
     assert bucket.stat_now(multihash) == 5
+    assert bucket.read_now(multihash, 10) == b"bytes"
 
 
 async def test_an_unreadable_folder_is_a_fault_not_an_absence(bucket: DiskBucket) -> None:
@@ -108,6 +110,8 @@ async def test_an_unreadable_folder_is_a_fault_not_an_absence(bucket: DiskBucket
     place.parent.write_text("a file where a folder was")
     with pytest.raises(Fault):
         bucket.stat_now(multihash)
+    with pytest.raises(Fault):
+        bucket.read_now(multihash, 10)
 
 
 async def test_a_delete_that_was_given_up_does_not_hit_later(bucket: DiskBucket) -> None:

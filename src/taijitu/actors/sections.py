@@ -25,7 +25,15 @@ from taijitu.machines.contents import Tally
 from taijitu.wire.sharded_index import Slice
 
 BLOCKS_MAX: Final = 2_000_000
-"""Blocks of one CAR. Each that is known takes some 200 bytes of the database."""
+"""Blocks of one CAR. Each that is known takes some 170 bytes of the database."""
+
+BLOCKS_ANYHOW: Final = 1_000
+"""Blocks that even a short CAR may have."""
+
+BYTES_A_BLOCK: Final = 64
+"""Bytes of a CAR for each block, in the mean: with less a space could fill the database with what
+nobody charges to it. Where blocks hang together there are more, for each is named twice: before its
+bytes, and by whoever leads to it."""
 
 BLOCK_SIZE_MAX: Final = 8 * 1024 * 1024
 """Bytes of a block that can be looked up; others exchange no larger ones."""
@@ -73,6 +81,7 @@ class Sections:
     def __init__(self, size: int, tally: Tally) -> None:
         if size == 0:
             raise NoCar("there are no bytes")
+        self.blocks_max = min(BLOCKS_MAX, max(BLOCKS_ANYHOW, size // BYTES_A_BLOCK))
         self.end = tally.end or size
         self.begun = tally.end > 0
         self.wants = tally.start
@@ -153,8 +162,8 @@ class Sections:
             link = self._link(data, begin, end, base)
         if link is None or link[1] > min(end, len(data)):
             return self._wait_for_link(data, base, begin, end)
-        if self.blocks >= BLOCKS_MAX:
-            raise NoCar(f"there are more than {BLOCKS_MAX} blocks")
+        if self.blocks >= self.blocks_max:
+            raise NoCar(f"there are more than {self.blocks_max} blocks")
         name, body, by = link
         if by is None or end - body > BLOCK_SIZE_MAX:
             return self._pass_over(base, end, end - body, needless=data[name] == IDENTITY)

@@ -4,6 +4,7 @@ of it becomes a part of the page.
 Method: pages are read by a parser of HTML, as a browser would.
 """
 
+import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -81,6 +82,13 @@ def test_a_long_name_is_cut_where_it_is_shown_only() -> None:
     page = shelf("x" * 1_000)
     assert f"./{'x' * 1_000}" in page.links
     assert f"{'x' * listing.NAME_SHOWN_MAX}…" in page.texts
+
+
+def test_a_page_takes_its_colours_from_what_every_browser_knows() -> None:
+    """Nothing that browsers learnt in 2024 only: without it they would drop the whole rule."""
+    assert "light-dark" not in listing.STYLE
+    for name in set(re.findall(r"var\((--\w+)\)", listing.STYLE)):
+        assert re.search(rf"{name}: #[0-9a-f]{{3,6}}\b", listing.STYLE), name
 
 
 def test_the_path_leads_up_step_by_step() -> None:

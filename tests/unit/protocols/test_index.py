@@ -358,17 +358,16 @@ async def test_a_long_look_goes_on_where_it_stopped(
 
 async def test_a_read_that_fails_is_tried_again(serving: Indexing) -> None:
     await serving.hold(BYTES, INDEX)
-    stat, fails = serving.world.bucket.stat, [Fault("the bucket does not answer")]
+    read, fails = serving.world.bucket.read, [Fault("the bucket does not answer")]
 
-    async def failing(name: bytes) -> int | None:
+    def failing(*given: Any) -> AsyncGenerator[bytes, None]:
         if fails:
             raise fails.pop()
-        return await stat(name)
+        return read(*given)
 
-    serving.world.bucket.stat = failing  # type: ignore[method-assign]
+    serving.world.bucket.read = failing  # type: ignore[method-assign]
     asked = asyncio.create_task(serving.ok("space/index/add", index=link(INDEX)))
     await serving.comes_to(lambda _: bool(serving.world.troubles))
-    assert await serving.slices(PIECES[0]) != [], "facts, although the index is not known yet"
     assert isinstance(await serving.state(), Examining)
     await serving.world.pass_time(1_000)
     assert await asked == {}
@@ -391,16 +390,18 @@ async def test_with_the_bytes_goes_what_was_known_of_them(serving: Indexing) -> 
     assert len(await serving.slices(PIECES[0])) == 1
 
 
-async def test_nothing_is_left_of_bytes_that_go_while_somebody_looks(serving: Indexing) -> None:
+async def test_nothing_is_left_of_bytes_that_go_while_somebody_looks(
+    serving: Indexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He has read them, and is about to write down what is true of them."""
     await serving.hold(BYTES, INDEX)
-    commit = serving.world.storage.commit
+    write = indexer.Examination.write
 
-    async def taking_away(batch: Any) -> None:
-        await commit(batch)
-        if batch.slices:
-            serving.world.bucket.stored.pop(SHARD, None)
+    async def too_late(look: indexer.Examination) -> None:
+        await serving.world.remove(space.did, BYTES, face="blob")
+        await write(look)
 
-    serving.world.storage.commit = taking_away
+    monkeypatch.setattr(indexer.Examination, "write", too_late)
     asked = asyncio.create_task(serving.invoke("space/index/add", index=link(INDEX)))
     await serving.comes_to(lambda _: bool(serving.world.troubles))
     assert await serving.slices(PIECES[0]) == []
@@ -408,7 +409,7 @@ async def test_nothing_is_left_of_bytes_that_go_while_somebody_looks(serving: In
 
 
 async def test_one_space_does_not_take_all_the_turns(serving: Indexing) -> None:
-    actor = Indexer(serving.world.bucket, never, serving.world.storage)
+    actor = Indexer(serving.world.bucket, never, serving.world.storage, never)
     looks = [asyncio.create_task(actor.in_turn(space.did, INDEX_HASH)) for _ in range(30)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -424,5 +425,5 @@ async def test_one_space_does_not_take_all_the_turns(serving: Indexing) -> None:
     assert actor.admitted.total() == 0
 
 
-async def never(_: Any) -> Any:
+async def never(*_: Any) -> Any:
     await asyncio.Event().wait()

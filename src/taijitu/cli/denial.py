@@ -9,8 +9,9 @@ from taijitu.cli import words
 def block(cid: str, /, *, why: str = "", json: bool = False) -> None:
     """Give out no more what a CID names.
 
-    It is about bytes, by whatever CID they are asked for: the answer is 410, and a larger answer
-    that would hold them ends before they come. Blocking a CAR ends its download, and the gateway
+    It is about bytes, by whatever CID they are asked for (block the one with the SHA-256; another
+    hash is blocked alone): the answer is 410, and a larger answer that would hold them ends before
+    they come. Blocking a CAR ends its download, and the gateway
     gives out nothing that lies in it alone. Blocking the root of a file or a directory hides that
     root: what is below opens by CIDs of its own, and the CAR in which all of it lies is still
     downloaded. So the stored objects that hold what you block are listed, to be blocked as well.

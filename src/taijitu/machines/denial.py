@@ -1,7 +1,8 @@
 """`denial`: that the operator wants some bytes not to be given out, whoever stored them.
 
 It is about bytes, not about one way to name them: the cell is found by the multihash, so every CID
-of the same bytes is denied with it. What is stored stays stored, and can be removed by its spaces.
+with that one is denied with it. Whoever gives bytes out by another hash asks for their SHA-256 as
+well. What is stored stays stored, and can be removed by its spaces.
 """
 
 from typing import Final, TypeAlias, assert_never

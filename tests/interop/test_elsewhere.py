@@ -44,6 +44,7 @@ PACKAGES: Final = ["@storacha/upload-api", "@web3-storage/upload-api"]
 MIB: Final = 1024 * 1024
 SHARD: Final = 2 * MIB
 ALICE: Final = "alice@example.com"
+BOB: Final = "bob@example.com"
 SECONDS_MAX: Final = 60
 """For a command."""
 
@@ -341,7 +342,7 @@ def test_a_shell_puts_lists_and_removes(elsewhere: Elsewhere, alice: Signer, fol
     assert "there is no room" in poor.stderr
 
 
-async def test_a_shell_logs_in_lets_others_in_and_takes_it_back(
+async def test_a_shell_lets_others_in_and_takes_it_back(
     elsewhere: Elsewhere, alice: Signer, tmp_path: Path
 ) -> None:
     bob = new_key()
@@ -356,8 +357,19 @@ async def test_a_shell_logs_in_lets_others_in_and_takes_it_back(
     refused = elsewhere.taijitu(bob, "ls", "--proof", str(file))
     assert refused.returncode == 1
     assert "revoked" in refused.stderr
+
+
+async def test_a_shell_logs_in_and_makes_a_space_with_room(
+    elsewhere: Elsewhere, folder: Path, tmp_path: Path
+) -> None:
+    bob, proofs, key = new_key(), tmp_path / "proofs", tmp_path / "space.key"
     said = asyncio.create_task(asyncio.to_thread(elsewhere.ask, confirm=True))
-    login = ("login", ALICE, "--out", str(tmp_path / "proofs"))
-    told = await asyncio.to_thread(elsewhere.run, bob, *login)
-    assert await said == {"email": ALICE}
-    assert set(told.splitlines()) == {str(path) for path in (tmp_path / "proofs").iterdir()}
+    told = await asyncio.to_thread(elsewhere.run, bob, "login", BOB, "--out", str(proofs))
+    assert await said == {"email": BOB}
+    assert set(told.splitlines()) == {str(path) for path in proofs.iterdir()}
+    create = ("space", "create", "--account", BOB, "--proof", str(proofs), "--out", str(key))
+    space = elsewhere.run(bob, *create).strip()
+    proof = ("--proof", str(key.with_suffix(".car")))
+    put = json.loads(elsewhere.run(bob, "put", str(folder), "--json", *proof))
+    assert put["space"] == space
+    assert elsewhere.run(bob, "ls", *proof).split()[0] == put["cid"]

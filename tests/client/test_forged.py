@@ -342,3 +342,24 @@ async def test_a_delegation_that_cannot_be_read_keeps_nobody_from_the_others(
     async with client_of(forger, alice) as client:
         (proof,) = await claim(client)
         assert proof.delegation.link == made.link
+
+
+async def test_an_index_that_takes_long_is_waited_for_and_is_asked_about_as_before(
+    forger: Forger, alice: Signer
+) -> None:
+    """Ten times "not yet" are more than a question is tried."""
+
+    def later(ran: Link) -> web.Response:
+        if len(forger.asked) <= 10:
+            return web.Response(status=503, headers={"retry-after": "0"}, text="Ask again.")
+        return saying(signed(SERVICE, ran, {"ok": {}}))
+
+    forger.lie = later
+    notices: list[Retrying] = []
+    async with client_of(forger, alice, notice=notices.append) as client:
+        await client.space.index(link_to(b"index"), size=10**12)
+        assert (len(forger.asked), len(set(forger.asked))) == (11, 1)
+        forger.asked.clear()
+        with pytest.raises(Unavailable, match="upload/list failed, 3 times"):
+            await client.uploads.page()
+    assert {notice.number for notice in notices[:10]} == {0}

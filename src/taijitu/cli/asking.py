@@ -61,6 +61,9 @@ class Whom:
     service_key: Annotated[str | None, Parameter(env_var="TAIJITU_SERVICE_KEY")] = None
     """The did:key that it has to sign with."""
 
+    receipts: Annotated[str | None, Parameter(env_var="TAIJITU_RECEIPTS")] = None
+    """Where its receipts are, if that is not below its URL."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def run(work: "Callable[[Client], Awaitable[V]]", whom: Whom, who: Who | None = 
             whom.url,
             did=whom.did,
             service_key=whom.service_key,
+            receipts=whom.receipts,
             key=None if who is None else key_of(who),
             proofs=() if who is None else proofs_of(who),
             space=None if who is None else who.space,
@@ -215,8 +219,9 @@ def what_would_make_room(why: "InsufficientStorage") -> str:
 
 def tell(retrying: "Retrying") -> None:
     """Say that something is tried again."""
+    failed = " failed" if retrying.number else ""
     print(
-        f"taijitu: {retrying.what} failed: {retrying.why}; trying again in "
+        f"taijitu: {retrying.what}{failed}: {retrying.why}; trying again in "
         f"{retrying.seconds:.1f} s",
         file=sys.stderr,
     )

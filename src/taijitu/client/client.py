@@ -222,27 +222,38 @@ class Client:
     # Asking
 
     async def invoke(
-        self, can: str, nb: Mapping[str, object] | None = None, *, space: str | None = None
+        self,
+        can: str,
+        nb: Mapping[str, object] | None = None,
+        *,
+        space: str | None = None,
+        within: float = 0.0,
     ) -> Mapping[str, Any]:
         """What the service answers to an invocation of any ability: the `ok` of its receipt.
 
-        Raises `Refused` (a subclass by the name of the error), `Unauthorized` before asking where
-        no proof would do, `Unavailable`, `Untrusted`, `NotAccepted`.
+        As long as it says that there is none yet it is asked again, for `within` seconds and some
+        tries more. Raises `Refused` (a subclass by the name of the error), `Unauthorized` before
+        asking where no proof would do, `Unavailable`, `Untrusted`, `NotAccepted`.
         """
-        receipt = await self.ask(can, nb, space=space)
+        receipt = await self.ask(can, nb, space=space, within=within)
         if not receipt.is_ok:
             raise refused(receipt.out["error"])
         return asking.ok_of(receipt)
 
     async def ask(
-        self, can: str, nb: Mapping[str, object] | None = None, *, space: str | None = None
+        self,
+        can: str,
+        nb: Mapping[str, object] | None = None,
+        *,
+        space: str | None = None,
+        within: float = 0.0,
     ) -> Receipt:
         """The receipt for an invocation, whatever it says. It is signed by the service.
 
         Raises as `invoke`, except `Refused`.
         """
         resource = self.space.did if space is None else space
-        return (await self.exchange(can, nb, resource)).receipt
+        return (await self.exchange(can, nb, resource, within=within)).receipt
 
     async def exchange(
         self,
@@ -252,6 +263,7 @@ class Client:
         *,
         company: Mapping[Link, bytes] = NOTHING,
         proofs: Iterable[Link] = (),
+        within: float = 0.0,
     ) -> Answered:
         """The same with all blocks of the answer. Those of `company` travel with the question, and
         are named in a fact, so that they count as belonging to it. Raises as `ask`."""
@@ -263,13 +275,13 @@ class Client:
             self.agent,
             service.did,
             [capability],
-            expiration=now + LIFETIME,
+            expiration=now + LIFETIME + int(within),
             proofs=dict.fromkeys([*carried.links, *proofs]),
             facts=[{str(number): link for number, link in enumerate(company)}] if company else (),
             nonce=os.urandom(8).hex(),
         )
         body = asking.body_of(invocation, {**carried.blocks, **company})
-        answer = await self.patience(can).keep(
+        answer = await self.patience(can, within).keep(
             lambda: self.connection.ask("POST", f"{self.url}/", body, HEADERS)
         )
         try:
@@ -346,6 +358,6 @@ class Client:
         """How many bytes a link names here; None if the service does not say."""
         return await fetching.size_of(self, link_of(link))
 
-    def patience(self, what: str) -> Patience:
-        """The tries of one thing."""
-        return Patience(what, self._retry, self._notice)
+    def patience(self, what: str, within: float = 0.0) -> Patience:
+        """The tries of one thing. `within`: see `Patience`."""
+        return Patience(what, self._retry, self._notice, within)

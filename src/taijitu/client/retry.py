@@ -7,6 +7,7 @@ so nothing happens twice, however often the answer is lost.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Final, TypeVar
 
 from taijitu.client.failures import Unavailable
@@ -43,7 +44,7 @@ class Retrying(Record):
     what: str
     why: str
     number: int
-    """Of the try that failed, from 1."""
+    """Of the try that failed, from 1; 0 if it did not, but the service says to ask later."""
     seconds: float
     """Until the next."""
 
@@ -62,11 +63,13 @@ class Again(Exception):
 class Patience:
     """The tries of one thing."""
 
-    def __init__(self, what: str, retry: Retry, notice: Notice) -> None:
+    def __init__(self, what: str, retry: Retry, notice: Notice, within: float = 0.0) -> None:
+        """For `within` seconds, a service that says when to ask again has not failed."""
         self.what = what
         self.retry = retry
         self.notice = notice
         self.failed = 0
+        self.until = monotonic() + within
 
     def renew(self) -> None:
         """It has come further: begin to count anew."""
@@ -74,11 +77,14 @@ class Patience:
 
     async def wait(self, why: Again) -> None:
         """Wait for the next try. Raises `Unavailable` when there is none."""
-        self.failed += 1
+        if why.wanted is not None and monotonic() < self.until:
+            self.renew()
+        else:
+            self.failed += 1
         if self.failed >= self.retry.tries:
             times = f", {self.failed} times" if self.failed > 1 else ""
             raise Unavailable(f"{self.what} failed{times}: {why}") from why
-        seconds = self.retry.seconds(self.failed, why.wanted)
+        seconds = self.retry.seconds(max(1, self.failed), why.wanted)
         self.notice(Retrying(self.what, str(why), self.failed, seconds))
         await asyncio.sleep(seconds)
 

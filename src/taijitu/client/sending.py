@@ -173,14 +173,15 @@ class Sending:
             added = await self.space.blobs.upload(content)
         for _ in range(self.at_once):  # nothing is under way any more
             await self.free.acquire()
-        await self.space.index(added.link)
+        stored = added.size + sum([each.size for each in self.added])
+        await self.space.index(added.link, stored)
         await self.space.uploads.add(root, self.shards)
         return Put(
             root,
             tuple(self.shards),
             added.link,
             self.watch.meter.done,
-            added.size + sum([each.size for each in self.added]),
+            stored,
             sum([each.size for each in (*self.added, added) if each.sent]),
         )
 

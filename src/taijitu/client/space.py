@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 3
 """Shards that are sent at once."""
 
+INDEXED_TIME: Final = 600.0
+"""Seconds that an index may have to wait until those of others were looked at."""
+
+LOOKED_THROUGH: Final = 10_000_000
+"""Bytes that a service looks through in a second, at the least."""
+
 
 def unseen(_: object) -> None:
     """Progress that nobody watches."""
@@ -79,10 +85,11 @@ class Space:
 
         return Removing(self)
 
-    async def index(self, link: Link | str) -> None:
-        """Have an index, a blob of this space, taken for what it says. Raises `Refused`."""
-        nb = {"index": link_of(link)}
-        await self.client.invoke("space/index/add", nb, space=self.did)
+    async def index(self, link: Link | str, size: int = 0) -> None:
+        """Have an index, a blob of this space, taken for what it says. It takes the service its
+        time to look through the shards, `size` bytes. Raises `Refused`, `Unavailable`."""
+        nb, within = {"index": link_of(link)}, INDEXED_TIME + size / LOOKED_THROUGH
+        await self.client.invoke("space/index/add", nb, space=self.did, within=within)
 
     async def info(self) -> SpaceInfo:
         """Who provides for the space. Raises `NotFound` where nobody here does."""

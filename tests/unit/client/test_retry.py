@@ -69,3 +69,23 @@ async def test_what_goes_further_has_patience_anew() -> None:
     await patience.wait(Again("broke"))
     with pytest.raises(Unavailable):
         await patience.wait(Again("broke"))
+
+
+async def test_a_service_that_says_when_to_ask_again_has_not_failed_as_long_as_there_is_time() -> (
+    None
+):
+    told: list[Retrying] = []
+    patience = Patience("asking", Retry(tries=2, pause=0.001), told.append, within=60.0)
+    for _ in range(5):
+        await patience.wait(Again("not yet", 0.0))
+    assert [each.number for each in told] == [0] * 5
+    await patience.wait(Again("broke"))
+    with pytest.raises(Unavailable, match="asking failed, 2 times: broke"):
+        await patience.wait(Again("broke"))
+
+
+async def test_time_for_that_ends() -> None:
+    patience = Patience("asking", Retry(tries=2, pause=0.001), lambda _: None, within=0.0)
+    await patience.wait(Again("not yet", 0.0))
+    with pytest.raises(Unavailable, match="not yet"):
+        await patience.wait(Again("not yet", 0.0))

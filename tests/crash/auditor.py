@@ -26,7 +26,7 @@ class Auditor:
         await self.every_place_is_as_was_told()
         await self.every_total_is_the_sum_of_its_entries(spaces)
         await self.every_byte_is_where_it_should_be_and_no_other()
-        self.the_block_of_every_car_is_found()
+        self.the_block_of_every_car_is_found_and_of_no_other()
         await self.every_receipt_holds()
         self.nothing_went_wrong_inside()
 
@@ -68,10 +68,12 @@ class Auditor:
             wanted = car.data if car.link in kept else None
             assert await self.client.fetch(car.link) == wanted
 
-    def the_block_of_every_car_is_found(self) -> None:
+    def the_block_of_every_car_is_found_and_of_no_other(self) -> None:
         rows = self.inside.rows("SELECT shard, multihash, start, length FROM slice")
         lies = {shard: place for shard, *place in rows}
-        for car in {known.car for known in self.diary.known if known.stored}:
+        kept = {known.car for known in self.diary.known if known.stored}
+        assert set(lies) <= {car.link.multihash for car in kept}, "known of bytes that are gone"
+        for car in kept:
             name, start, length = lies[car.link.multihash]
             assert start + length == car.size
             assert multihash(car.data[start:]) == name

@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import Any
 
-from taijitu.engine.actor import Actor, Actors, Assignment, View
+from taijitu.engine.actor import Actor, Actors, Assignment, Finding, View
 from taijitu.kernel.effect import Task, tag
 from taijitu.kernel.receipt import Receipt
 from taijitu.server import config, installation
@@ -33,7 +33,7 @@ class Dying:
         self.real = real
         self.ability = ability
 
-    def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
+    def prompt(self, task: Task, view: View, at: int) -> Receipt | Finding | None:
         return None if tag(type(task)) == self.ability else self.real.prompt(task, view, at)
 
     async def run(self, assignment: Assignment) -> Receipt | None:

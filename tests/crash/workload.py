@@ -27,8 +27,8 @@ AGAIN_SECONDS = 0.05
 ANSWERED_SECONDS_MAX = 60
 THINK_SECONDS_MAX = 0.03
 """Until a client has the bytes at hand."""
-SIZE_MAX = 50_000
-"""Bytes."""
+SIZE_MAX = 150_000
+"""Bytes. The small ones are looked through as they are stored, the others afterwards."""
 
 T = TypeVar("T")
 

@@ -148,17 +148,18 @@ async def all_is_at_rest(storage: MemoryStorage, bucket: MemoryBucket) -> None:
 async def what_lies_in_cars_is_known(
     now: Snapshot, storage: MemoryStorage, bucket: MemoryBucket
 ) -> None:
-    """Of those that came alone; and of bytes that are not here, nobody believes to know it."""
+    """Of those that came alone; of bytes that are not here, nothing is."""
     for (_, _, multihash), state in now.of_machine("entry").items():
         if isinstance(state, entry.Stored) and entry.came_alone(state.faces):
             known = now.cells[contents.contents_at(multihash)]
             assert isinstance(known, (contents.Read, contents.Refused)), known
     for (_, multihash), state in now.of_machine("contents").items():
         data = bucket.stored.get(decode(multihash))
+        rows = await storage.slices_in(decode(multihash), limit=PAGE)
+        assert data is not None or not rows, ("known of bytes that are not here", multihash)
         match state:
             case contents.Read(blocks):
                 assert data is not None
-                rows = await storage.slices_in(decode(multihash), limit=PAGE)
                 assert len(rows) == blocks == 1
                 assert data[rows[0].offset :] == data[-rows[0].length :] != b""
             case contents.Refused():

@@ -8,7 +8,7 @@ import asyncio
 import random
 from typing import Any
 
-from taijitu.engine.actor import Actor, Assignment, View
+from taijitu.engine.actor import Actor, Assignment, Finding, View
 from taijitu.engine.storage import Batch
 from taijitu.kernel.effect import Task
 from taijitu.kernel.failures import Fault
@@ -62,7 +62,7 @@ class SlowStorage:
 
     async def commit(self, batch: Batch) -> None:
         await self.life.takes_its_time()
-        if batch.heads and self.life.happens(DISK_FULL):
+        if (batch.heads or batch.slices) and self.life.happens(DISK_FULL):
             raise Fault("the disk is full")
         await self.real.commit(batch)
         await self.life.takes_its_time()
@@ -87,7 +87,7 @@ class UnsureActor:
         self.real = real
         self.life = life
 
-    def prompt(self, task: Task, view: View, at: int) -> Receipt | None:
+    def prompt(self, task: Task, view: View, at: int) -> Receipt | Finding | None:
         return None if self.life.happens(NOT_NOW) else self.real.prompt(task, view, at)
 
     async def run(self, assignment: Assignment) -> Receipt | None:

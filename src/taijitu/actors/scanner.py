@@ -4,8 +4,8 @@ Law: a slice is written down only after its bytes were hashed, and before any ce
 the same commit. So a crash in between leaves facts that stay true; looking again finds the same
 ones.
 
-A small CAR is looked through within the transaction that asks. A long one takes many short tries, so
-that others have their turn: each ends at a block, and the next one begins there.
+A small CAR is looked through within the transaction that asks. A long one takes many short tries,
+so that others have their turn: each ends at a block, and the next one begins there.
 """
 
 import asyncio
@@ -172,12 +172,15 @@ class Look:
         return sorted(rows, key=MULTIHASH, reverse=True)
 
     async def write(self) -> None:
-        """Write facts down. Raises `Missing` if nobody wants them any more."""
+        """Write facts down, if there are any. Raises `Missing` if nobody wants to know any more."""
         name = multibase.encode("z", self.multihash)
         rows = merge(*map(drained, self.unwritten), key=MULTIHASH)
-        while page := list(islice(rows, WRITTEN_AT_ONCE)):
+        page = list(islice(rows, WRITTEN_AT_ONCE))
+        while True:
             if not await self.scanner.note(page, lambda view: is_wanted(view, name)):
                 raise Missing("nobody holds the bytes any more")
+            if not (page := list(islice(rows, WRITTEN_AT_ONCE))):
+                return
 
 
 def is_wanted(view: View, multihash: str) -> bool:

@@ -62,6 +62,14 @@ async def test_bytes_that_are_here_already_are_looked_through_in_the_add(world: 
     assert await world.found() == places(CAR, BLOCKS)
 
 
+async def test_nobody_says_that_bytes_are_empty_which_nobody_holds(world: Scanning) -> None:
+    data = car_of()
+    world.arrive(data)
+    await world.engine.transact(contents_at(name_of(data)), Describe(name_of(data)))
+    await world.quiet()
+    assert await world.contents(data) == Unread()
+
+
 @pytest.mark.parametrize(("count", "scans"), [(scanner.FEW, 0), (scanner.FEW + 1, 1)])
 async def test_of_few_blocks_only(world: Scanning, count: int, scans: int) -> None:
     blocks = [b"%d" % number for number in range(count)]

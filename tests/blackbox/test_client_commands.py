@@ -389,6 +389,7 @@ DELEGATE = "delegate --space-key alice.key --to"
         ("ls --key alice.key --space alice", 1, "not a DID: 'alice'"),
         ("ls --key alice.key --did did:web:example.org", 1, "not did:web:example.org"),
         ("ls --key alice.key --url localhost:3000", 1, "is not a URL"),
+        ("put photos.car more --key alice.key --receipts nowhere", 1, "'nowhere/bafy"),
         ("get photos", 1, "'photos' is not a link"),
         (f"get {ABSENT}", 1, f"{ABSENT} is not stored at http://localhost:"),
         (f"get {ABSENT} -x", 2, "-x"),
@@ -401,7 +402,10 @@ DELEGATE = "delegate --space-key alice.key --to"
     ],
 )
 @pytest.mark.usefixtures("alice", "photos")
-def test_what_cannot_be_done_is_one_sentence(run: Run, line: str, code: int, said: str) -> None:
+def test_what_cannot_be_done_is_one_sentence(
+    run: Run, tmp_path: Path, line: str, code: int, said: str
+) -> None:
+    (tmp_path / "more").write_bytes(os.urandom(10))
     ended = run(*line.split())
     assert ended.code == code
     assert said in ended.err

@@ -180,5 +180,7 @@ def unrested(world: World, rules: Rules) -> Iterator[str]:
                 yield f"{path}: nobody has looked through its bytes"
             case _:
                 continue
+    if world.known and world.bytes_here is None:
+        yield "what lay in bytes that are not here is still written down"
     if world.bytes_here is not None and not needed:
         yield "bytes lie about that nobody refers to"

@@ -87,19 +87,22 @@ def test_a_provider_that_answers_later_is_borne_too(name: str) -> None:
     assert found.complete, (found.wrong, *found.path)
 
 
+@pytest.mark.parametrize("glances", [False, True])
 @pytest.mark.parametrize("name", INSIDE)
-def test_what_lies_in_bytes_is_known_as_long_as_they_are_stored(name: str) -> None:
-    knows_inside(INSIDE[name])
+def test_what_lies_in_bytes_is_known_as_long_as_they_are_stored(name: str, glances: bool) -> None:
+    knows_inside(INSIDE[name], glances)
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("glances", [False, True])
 @pytest.mark.parametrize("name", INSIDE_LARGE)
-def test_what_lies_in_bytes_is_known_in_a_larger_budget_too(name: str) -> None:
-    knows_inside(INSIDE_LARGE[name])
+def test_what_lies_in_bytes_is_known_in_a_larger_budget_too(name: str, glances: bool) -> None:
+    knows_inside(INSIDE_LARGE[name], glances)
 
 
-def knows_inside(budget: Budget) -> None:
-    found = explore(Rules(looks_inside=True), budget, spaces=spaces_of(budget))
+def knows_inside(budget: Budget, glances: bool) -> None:
+    rules = Rules(looks_inside=True, glances=glances)
+    found = explore(rules, budget, spaces=spaces_of(budget))
     assert found.complete, (found.wrong, *found.path)
 
 
@@ -164,11 +167,10 @@ def sweep_without_a_mark(state: blob.AnyState, message: blob.AnyMessage):
     return step
 
 
-def sweep_and_forget_too_early(state: blob.AnyState, message: blob.AnyMessage):
+def sweep_and_forget_nothing(state: blob.AnyState, message: blob.AnyMessage):
     step = blob.update(state, message)
-    if isinstance(message, blob.Sweep) and isinstance(step.state, blob.Sweeping):
-        deleted, _ = step.effects
-        return become(step.state, deleted, contents.Forget(message.multihash))
+    if isinstance(message, blob.Sweep) and step.effects:
+        return become(step.state, step.effects[0])
     return step
 
 
@@ -232,12 +234,20 @@ REMOTE_ONLY = {
 
 
 INSIDE_ONLY = {
-    "what was known is forgotten when the bytes are gone, not before": (
-        changed(blob.BLOB, sweep_and_forget_too_early),
-        INSIDE["an audit that comes too late"],
+    "what nobody wants to know any more is not written down": (
+        Rules(facts_are_wanted=False),
+        INSIDE["an add and a removal"],
+    ),
+    "what was known is forgotten with the bytes": (
+        changed(blob.BLOB, sweep_and_forget_nothing),
+        INSIDE["an add and a removal"],
     ),
     "whoever asks while nothing is found is not forgotten": (
         changed(contents.CONTENTS, be_content_with_who_looks_already),
+        INSIDE["an audit, and answers on their way"],
+    ),
+    "nor is he where small CARs are looked through at once": (
+        changed(contents.CONTENTS, be_content_with_who_looks_already)._replace(glances=True),
         INSIDE["an audit, and answers on their way"],
     ),
 }

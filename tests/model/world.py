@@ -11,8 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import asdict
 
+from taijitu.actors.scanner import is_wanted
+from taijitu.engine.actor import Assignment, Finding
+from taijitu.engine.actor import View as Viewing
 from taijitu.engine.cell import Head, Progress, untouched
 from taijitu.engine.draft import Draft
+from taijitu.engine.storage import SliceRow
 from taijitu.ipld.cid import IDENTITY, RAW, Link
 from taijitu.kernel.codec import Transition
 from taijitu.kernel.effect import Message, Path, Request, Task
@@ -50,6 +54,10 @@ class Rules(NamedTuple):
     looks_inside: bool = False
     """Somebody looks through the bytes once they are stored. Nothing that is explored without it
     depends on it."""
+    glances: bool = False
+    """He does so in the transaction that asks, if they are here."""
+    facts_are_wanted: bool = True
+    """What was found is written down only while somebody holds the bytes and wants to know."""
 
 
 class Budget(NamedTuple):
@@ -87,6 +95,15 @@ class Claimed(NamedTuple):
     request: Request
 
 
+class Look(NamedTuple):
+    """Somebody has read the bytes, for a task. `wrote`: what he found is written down, or, if that
+    was not wanted any more, it is not."""
+
+    planned: Link
+    task: int
+    wrote: bool | None = None
+
+
 class World(NamedTuple):
     heads: tuple[tuple[Path, Head], ...]
     plans: tuple[tuple[Link, Progress], ...]
@@ -102,6 +119,8 @@ class World(NamedTuple):
     claimed: tuple[Claimed, ...] = ()
     known: bool = False
     """What lies in the bytes is written down."""
+    look: Look | None = None
+    """A look that is under way; it may be that nobody waits for it any more."""
 
 
 class View:
@@ -111,6 +130,8 @@ class View:
         self.rules = rules
         self.heads, self.plans = dict(world.heads), dict(world.plans)
         self.names = {claimed.planned for claimed in world.claimed}
+        if world.look is not None:
+            self.names.add(world.look.planned)
 
     def head(self, path: Path) -> Head:
         return self.heads.get(path) or untouched(self.rules.machines, path)
@@ -127,7 +148,8 @@ class Transaction(Draft):
 
     def __init__(self, world: World, rules: Rules) -> None:
         self.rules, self.now, self.view_of = rules, world.now, View(world, rules)
-        super().__init__(rules.machines, {}, self.view_of, world.now, seal=self.name)
+        actors = {"contents/scan": Glancing(world.bytes_here)} if rules.glances else {}
+        super().__init__(rules.machines, actors, self.view_of, world.now, seal=self.name)
 
     def name(self, transition: Transition) -> tuple[Link, bytes]:
         taken = {*self.view_of.plans, *self.plans, *self.view_of.names}
@@ -144,6 +166,25 @@ class Transaction(Draft):
         if isinstance(task, contents.Describe | contents.Forget) and not self.rules.looks_inside:
             return DONE
         return None if is_remote(task, self.rules) else super().answer(task)
+
+
+class Glancing:
+    """Looks through bytes that are here, within the transaction."""
+
+    def __init__(self, bytes_here: int | None) -> None:
+        self.bytes_here = bytes_here
+
+    def prompt(self, task: Task, view: Viewing, at: int) -> Finding | None:
+        if self.bytes_here is None or not is_wanted(view, MULTIHASH):
+            return None
+        return Finding(WHOLE, [SliceRow(b"a block", b"the bytes", 0, SIZE)])
+
+    async def run(self, assignment: Assignment) -> Receipt | None:
+        raise AssertionError("here tasks are carried out by `act`")
+
+
+WHOLE = Ok({"tally": asdict(contents.Tally(SIZE, SIZE))})
+GONE = failure("NotFound", "no bytes", gone=True)
 
 
 def is_remote(task: Task, rules: Rules) -> bool:
@@ -193,9 +234,11 @@ def clients(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
 
 
 def tasks(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
+    yield from writings(world, rules)
     if len(world.answers) >= world.budget.answers:
         return
     yield from remote(world, rules)
+    yield from looks(world, rules)
     for planned, index, task in open_tasks(world, rules):
         if is_remote(task, rules):
             continue
@@ -248,17 +291,40 @@ def act(world: World, rules: Rules, task: Task) -> Iterator[tuple[str, World, Re
             yield "delete", world._replace(bytes_here=None, known=False), DONE
         case Upload() if world.bytes_here is not None:
             yield "the agent's PUT is seen", world, Ok({"size": world.bytes_here})
-        case contents.Scan() if world.bytes_here is None:
-            yield "nothing to look through", world, failure("NotFound", "no bytes", gone=True)
-        case contents.Scan():
-            whole = Ok({"tally": asdict(contents.Tally(SIZE, SIZE))})
-            yield "a look through the bytes", world._replace(known=True), whole
+        case contents.Scan() if world.bytes_here is None and world.look is None:
+            yield "nothing to look through", world, GONE
         case Sleep(until) if until <= world.now:
             yield "wake", world, DONE
         case Alarm():
             yield "alarm", world, DONE
         case _:
             return
+
+
+def looks(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
+    """Somebody begins to look through the bytes; or tells how it went, if he is still asked."""
+    for planned, index, task in open_tasks(world, rules):
+        if not isinstance(task, contents.Scan):
+            continue
+        match world.look:
+            case None if world.bytes_here is not None:
+                yield "a look through the bytes", world._replace(look=Look(planned, index))
+            case Look(for_plan, for_task, bool(wrote)) if (for_plan, for_task) == (planned, index):
+                answer = Answer(planned, index, WHOLE if wrote else GONE)
+                answers = (*world.answers, answer)
+                yield "the look is over", world._replace(look=None, answers=answers)
+            case _:
+                continue
+
+
+def writings(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
+    """Who has looked writes down what he found, whether he is still asked or not."""
+    if world.look is None or world.look.wrote is not None:
+        return
+    wanted = not rules.facts_are_wanted or is_wanted(Transaction(world, rules).view, MULTIHASH)
+    asked = any(planned == world.look.planned for planned, _ in world.plans)
+    look = world.look._replace(wrote=wanted) if asked else None
+    yield "what was found is written down", world._replace(known=world.known or wanted, look=look)
 
 
 def deliveries(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
@@ -361,8 +427,17 @@ def committed(world: World, rules: Rules, transaction: Transaction) -> World:
         plans=tuple(sorted(kept.items(), key=lambda item: item[0].data)),
         urls=frozenset(url for url in world.urls if url[0] > world.now) | urls,
         answers=tuple(answer for answer in world.answers if answer.planned in kept),
+        known=world.known or bool(transaction.slices),
+        look=still_needed(world.look, kept),
         thrown_away=bool(expired) and world.bytes_here is not None,
     )
+
+
+def still_needed(look: Look | None, plans: Mapping[Link, Progress]) -> Look | None:
+    """Whoever has written, and is not asked any more, has nothing to do."""
+    if look is None or (look.wrote is not None and look.planned not in plans):
+        return None
+    return look
 
 
 def shown(heads: Mapping[Path, Head]) -> Iterator[tuple[int, int]]:
@@ -385,7 +460,7 @@ def key(world: World) -> bytes:
     answers = sorted((a.planned.data, a.task, repr(a.receipt)) for a in world.answers)
     rest = (
         *(world.now, world.bytes_here, sorted(world.urls), answers, world.taken, world.budget),
-        *(world.claimed, world.known),
+        *(world.claimed, world.known, world.look),
     )
     return msgspec.msgpack.encode((heads, plans, rest), enc_hook=lambda link: link.data)
 

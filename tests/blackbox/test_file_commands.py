@@ -6,8 +6,10 @@ Method: real processes and a real service; what is printed is what is looked at.
 
 import json
 import os
+import resource
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.request import urlopen
@@ -21,6 +23,7 @@ from taijitu.cli.key import write
 from taijitu.client import new_key
 from taijitu.ipld import car
 from taijitu.ipld.cid import RAW, link_to
+from taijitu.wire.shards import SHARD_SIZE
 
 SECONDS_MAX = 120
 """A command may take no longer, on a slow machine."""
@@ -157,6 +160,34 @@ def test_a_pipe_is_a_file(shell: Shell, folder: Path) -> None:
     assert same.line == put.line
     assert "and the service had the bytes already" in same.err
     assert shell("get", put.line, "-o", "-").out == data
+
+
+def test_a_put_that_is_refused_ends_however_quiet_its_pipe_is(serve: Serve, tmp_path: Path) -> None:
+    write(tmp_path / "alice.key", new_key())
+    shell = Shell(serve(TAIJITU_SPACE_CAPACITY="1MiB"), tmp_path)
+    process = shell.start("put", "-")
+    assert process.stdin is not None
+    assert process.stderr is not None
+    try:
+        for _ in range(SHARD_SIZE // MIB + 4):  # a shard, and what fills the pipe
+            process.stdin.write(os.urandom(16) + bytes(MIB - 16))
+        process.stdin.flush()
+        assert process.wait(timeout=SECONDS_MAX) == 1
+        assert process.stderr.read().startswith(b"taijitu: there is no room")
+    finally:
+        process.kill()
+        with suppress(BrokenPipeError):
+            process.communicate()
+
+
+def test_where_temporary_files_have_no_room_is_told(shell: Shell) -> None:
+    shell.environment["TMPDIR"] = str(shell.folder)
+    with shell.start("put", "-") as process:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MIB, MIB))
+        out, err = process.communicate(os.urandom(4 * MIB), timeout=SECONDS_MAX)
+    assert (process.returncode, out) == (1, b"")
+    told = f"taijitu: temporary files cannot be written in {shell.folder}: File too large"
+    assert err.decode() == f"{told}; TMPDIR says where they go\n"
 
 
 def test_where_no_gateway_is_the_key_of_the_environment_opens_the_shards(

@@ -172,6 +172,8 @@ async def test_a_car_is_cut_into_shards_under_its_root(
             await client.space.put_car(archive[:-1] + bytes((archive[-1] ^ 1,)))
         with pytest.raises(Unusable, match="Unexpected end"):
             await client.space.put_car(archive[:-1])
+        with pytest.raises(Unusable, match="no block to end with"):
+            await client.space.put_car(car.encode((links[0],), ()))
         with pytest.raises(Unusable, match="no root"):
             await client.space.put_car(car.encode((), [(links[0], blocks[0])]))
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
@@ -10,6 +9,7 @@ from urllib.parse import quote
 from taijitu.cli import words
 from taijitu.cli.asking import FileOrDash, Who, Whom, run
 from taijitu.cli.bar import bars, progress_of
+from taijitu.cli.piped import piped
 from taijitu.cli.trouble import Misuse
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from taijitu.client.sending import Told
 
 STDIN: Final = Path("-")
-
-CHUNK: Final = 1024 * 1024
-"""Bytes that are read at once from standard input."""
 
 HEADER_SIZE: Final = 16
 """Bytes in which a CAR shows that it is one."""
@@ -198,12 +195,6 @@ def put_car(file: Path, who: Who, whom: Whom, json: bool) -> None:
 
     warn_of(file)
     run(store, whom, who)
-
-
-async def piped() -> AsyncGenerator[bytes]:
-    """Standard input, piece by piece."""
-    while chunk := await asyncio.to_thread(sys.stdin.buffer.read, CHUNK):
-        yield chunk
 
 
 def size_of(file: Path) -> int | None:

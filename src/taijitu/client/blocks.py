@@ -6,11 +6,10 @@ is not read, so that no body can be too long.
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
-from taijitu.client.content import in_thread, write_all
+from taijitu.client.content import in_thread, keep
 from taijitu.client.failures import (
     ClientError,
     NotAccepted,
@@ -22,6 +21,7 @@ from taijitu.client.failures import (
 )
 from taijitu.client.fetching import url_of
 from taijitu.client.retry import Again
+from taijitu.client.temporary import temporary
 from taijitu.ipld.car import CarError, block_in
 from taijitu.ipld.carstream import BLOCK_SIZE_MAX, CarStream
 from taijitu.ipld.cid import RAW, Link
@@ -137,7 +137,7 @@ class Shards:
         self.client = client
         self.left = [*links]
         """Those that were not fetched. The next is the last."""
-        self.file = cast("BinaryIO", TemporaryFile(buffering=0))  # noqa: SIM115
+        self.file = temporary()
         self.places: dict[Link, tuple[int, int]] = {}
         self.size = 0
 
@@ -179,7 +179,7 @@ class Shards:
 
     async def keep(self, link: Link, data: bytes) -> None:
         await in_thread(self.file.seek, self.size)
-        await in_thread(write_all, self.file, data)
+        await in_thread(keep, self.file, data)
         self.places[link] = self.size, len(data)
         self.size += len(data)
 

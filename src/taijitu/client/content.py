@@ -7,15 +7,15 @@ file that has no name, because a link is needed before the first byte may be sen
 import asyncio
 import os
 import stat
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import BinaryIO, Final, TypeAlias, TypeVar, cast
 
 from taijitu.client.failures import Unusable, WrongBytes
+from taijitu.client.temporary import temporary, writing
 from taijitu.ipld.cid import CAR, SHA2_256, Link, link_with
 
 CHUNK: Final = 256 * 1024
@@ -104,22 +104,25 @@ def opened_file(source: object) -> BinaryIO:
 
 
 async def spooled(stream: AsyncIterator[bytes]) -> BinaryIO:
-    """A temporary file with all that a stream gives. Raises what the stream raises."""
-    file = TemporaryFile(buffering=0)  # noqa: SIM115  the caller closes it
+    """A temporary file with all that a stream gives. Raises what the stream raises, and
+    `Unusable`."""
+    file = temporary()
     try:
         async for chunk in stream:
-            await in_thread(write_all, file, chunk)
+            await in_thread(keep, file, chunk)
     except BaseException:
         file.close()
         raise
     return file
 
 
-def write_all(file: BinaryIO, data: bytes) -> None:
-    """An unbuffered file may take less than it is given."""
+def keep(file: BinaryIO, data: bytes) -> None:
+    """Write to a temporary file; an unbuffered one may take less than it is given. Raises
+    `Unusable`."""
     rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
+    with writing():
+        while rest:
+            rest = rest[file.write(rest) :]
 
 
 async def hashed(
@@ -149,8 +152,15 @@ async def in_thread(work: Callable[..., V], *arguments: object) -> V:
         return await asyncio.shield(done)
     except asyncio.CancelledError:
         done.add_done_callback(unheard)
-        await asyncio.wait((done,))
+        await settled((done,))
         raise
+
+
+async def settled(under_way: Iterable[asyncio.Future[V]]) -> None:
+    """Wait until nothing of it is under way any more, however often that is cancelled meanwhile."""
+    while left := [each for each in under_way if not each.done()]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait(left)
 
 
 def unheard(done: asyncio.Future[V]) -> None:

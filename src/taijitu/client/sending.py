@@ -164,9 +164,16 @@ class Sending:
         meter, total, told = self.watch
         told(Progress(meter.done, total, sent, len(self.shards), len(self.added)))
 
+    async def rest(self, root: Link) -> list[Shard]:
+        """The last shards. Raises `Unusable`."""
+        try:
+            return await in_thread(self.spool.end, root)
+        except ValueError as why:
+            raise Unusable(str(why)) from None
+
     async def end(self, root: Link) -> Put:
         """Send the rest and the index, and note the upload."""
-        for shard in await in_thread(self.spool.end, root):
+        for shard in await self.rest(root):
             await self.ship(shard)
         index = await in_thread(self.index, root)
         async with opened(index) as content:

@@ -8,11 +8,12 @@ Law: memory holds the names of blocks, and no blocks. Nothing here waits for the
 thread, one call at a time.
 """
 
+from contextlib import suppress
 from hashlib import sha256
-from tempfile import TemporaryFile
-from typing import BinaryIO, Final, NamedTuple, cast
+from typing import BinaryIO, Final, NamedTuple
 
 from taijitu.client.content import SHA2_256_HEAD, Content
+from taijitu.client.temporary import temporary, writing
 from taijitu.ipld.cid import CAR, Link, link_with
 from taijitu.unixfs.block import Bytes
 from taijitu.wire.shards import NO_ROOTS, SHARD_SIZE, Cut, Position, Sharder
@@ -29,7 +30,8 @@ class Shard(NamedTuple):
 
 
 class Spool:
-    """Give it blocks; it answers shards. Close it."""
+    """Give it blocks; it answers shards. Close it. Raises `Unusable` where there is no room for
+    temporary files."""
 
     def __init__(self, size_max: int | None = SHARD_SIZE) -> None:
         self._sharder = Sharder(size_max)
@@ -43,7 +45,7 @@ class Spool:
 
     def _new_file(self) -> BinaryIO:
         """A file for sections, behind the head of a shard that is not the last."""
-        file = cast("BinaryIO", TemporaryFile(buffering=BUFFER))  # noqa: SIM115
+        file = temporary(BUFFER)
         self._files = [*(each for each in self._files if not each.closed), file]
         file.write(NO_ROOTS)
         return file
@@ -54,18 +56,23 @@ class Spool:
             return None
         self._seen.add(link.data)
         done = None
-        if not self._sharder.has_room(link, len(data)):
-            done = self._finished(self._sharder.cut())
-            self._begin()
-        head = self._sharder.add(link, len(data))
-        for part in (head, data):
-            self._file.write(part)
-            self._digest.update(part)
+        with writing():
+            if not self._sharder.has_room(link, len(data)):
+                done = self._finished(self._sharder.cut())
+                self._begin()
+            head = self._sharder.add(link, len(data))
+            for part in (head, data):
+                self._file.write(part)
+                self._digest.update(part)
         return done
 
     def end(self, root: Link) -> list[Shard]:
-        """The last shards."""
+        """The last shards. Raises `ValueError` if there is no block, or no room for the root."""
         *before, last = self._sharder.end(root)
+        with writing():
+            return self._last(before, last)
+
+    def _last(self, before: list[Cut], last: Cut) -> list[Shard]:
         file, done = self._file, list[Shard]()
         self._file.flush()
         if before:
@@ -93,7 +100,8 @@ class Spool:
     def close(self) -> None:
         """Close what no shard has closed."""
         for file in self._files:
-            file.close()
+            with suppress(OSError):  # of what could not be written, the rest cannot either
+                file.close()
 
 
 def _hashed(file: BinaryIO, cut: Cut) -> Shard:

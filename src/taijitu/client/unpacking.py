@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 from typing import Final, Literal, NamedTuple
 
 from taijitu.client.blocks import Blocks
-from taijitu.client.content import Progress, ignore, in_thread
+from taijitu.client.content import Progress, ignore, in_thread, settled
 from taijitu.client.failures import Unreadable, Unusable
 from taijitu.client.leading import found_by, told
 from taijitu.ipld.cid import Link
@@ -123,7 +123,7 @@ class Unpacking:
             await self.written(0)
         finally:
             if self.pending:  # nobody may write any more when all of it is removed
-                await asyncio.wait(self.pending)
+                await settled(self.pending)
                 self.pending = {each for each in self.pending if each.exception() is None}
             for level in levels:
                 await level.entries.aclose()

@@ -2,8 +2,8 @@
 
 `store/add` brings CARs without a word about what is in them. Each is looked through once, however
 many spaces hold it; where its blocks lie is written down beside this machine, as facts about bytes,
-before it hears of it. A long CAR takes several tasks, each of which begins where the last one left
-off. When the bytes are swept, so is what was known of them.
+no later than it hears of it. A long CAR takes several tasks, each of which begins where the last
+one left off. When the bytes are swept, so is what was known of them.
 """
 
 from typing import Final, TypeAlias, assert_never

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from client.forger import lying
-from support.service import Serve
+from support.service import Serve, Service
 from taijitu.client import (
     Client,
     NotFound,
@@ -212,6 +212,19 @@ async def test_of_the_shards_only_those_are_read_that_are_wanted(
         await client.get(made.root, tmp_path / "back")
         assert sorted(client.fetched) == sorted(made.shards)
     assert contents_of(tmp_path / "back") == contents_of(folder)
+
+
+async def test_for_a_path_that_is_not_there_no_shard_is_fetched_if_the_gateway_has_the_root(
+    service: Service, alice: Signer, folder: Path, tmp_path: Path
+) -> None:
+    client = Counting(service.url, key=alice)
+    client.fetched = []
+    async with client:
+        made = await client.put(folder)
+        for path in ("nowhere", "below/nowhere", "empty/more"):
+            with pytest.raises(NotFound, match=r"there is no 'nowhere'|is a file"):
+                await client.get(f"{made.root}/{path}", tmp_path / "x")
+    assert client.fetched == []
 
 
 async def test_a_disk_that_takes_a_little_at_a_time_gets_all_of_a_block(

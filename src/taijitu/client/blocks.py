@@ -216,9 +216,12 @@ class First:
         fresh, self.fresh = self.fresh, False
         try:
             return await self.source.block(link)
-        except NotFound as absent:
+        except NotFound:
             if not fresh or self.client.signer is None:
                 raise
+        try:  # by itself, now: perhaps it is the path that leads nowhere
+            return await self.source.block(link)
+        except NotFound as absent:
             upload = await self.known(absent)
         await self.source.close()
         self.source = shards = Shards(self.client, upload.shards)

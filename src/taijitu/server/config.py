@@ -40,7 +40,7 @@ GIB: Final = 2**30
 """Bytes."""
 
 ELSEWHERE: Final = frozenset(
-    ("CONFIG", "URL", "SERVICE_DID", "SERVICE_KEY", "AGENT_KEY", "PROOF", "SPACE")
+    ("CONFIG", "URL", "SERVICE_DID", "SERVICE_KEY", "AGENT_KEY", "PROOF", "SPACE", "RECEIPTS")
 )
 """Names in the environment that are no settings of the service: what the client's commands take,
 and where to look for the file."""

@@ -1,9 +1,12 @@
 """Settings: defaults, readings, refusals."""
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 
+from taijitu.cli import asking
 from taijitu.server.config import Config, ConfigError, load
 
 
@@ -168,6 +171,12 @@ def test_secrets_do_not_show_themselves(tmp_path: Path) -> None:
     assert settings.key is not None
     assert settings.key.reveal() == "MgCxyzzy"
     assert "xyzzy" not in problem(tmp_path, DATABASE_URL="postgres://u:xyzzy@h/d")
+
+
+def test_what_the_commands_of_a_client_take_is_no_unknown_setting(tmp_path: Path) -> None:
+    names = re.findall(r'"(TAIJITU_[A-Z_]+)"', inspect.getsource(asking))
+    assert {"TAIJITU_URL", "TAIJITU_AGENT_KEY", "TAIJITU_RECEIPTS"} <= {*names}
+    assert load(dict.fromkeys(names, "x"), tmp_path)[1] == ()
 
 
 def test_an_unknown_name_is_warned_about_with_the_likely_one(tmp_path: Path) -> None:

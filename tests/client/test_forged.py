@@ -363,3 +363,18 @@ async def test_an_index_that_takes_long_is_waited_for_and_is_asked_about_as_befo
         with pytest.raises(Unavailable, match="upload/list failed, 3 times"):
             await client.uploads.page()
     assert {notice.number for notice in notices[:10]} == {0}
+
+
+async def test_nobody_waits_for_a_gateway_to_say_whether_it_has_something(forger: Forger) -> None:
+    """What was put is stored by then; where it opens is good to know, and no more."""
+    asked: list[str] = []
+
+    async def busy(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=503, headers={"retry-after": "30"})
+
+    forger.object = busy
+    async with Client(forger.url) as anyone:
+        with pytest.raises(Unavailable):
+            await anyone.contents.is_here(link_to(b"content", RAW))
+    assert asked == [f"/ipfs/{link_to(b'content', RAW)}"]

@@ -15,6 +15,7 @@ from taijitu.client.failures import (
     NotAccepted,
     NotFound,
     Refused,
+    Unreadable,
     Untrusted,
     Unusable,
     WrongBytes,
@@ -22,8 +23,8 @@ from taijitu.client.failures import (
 from taijitu.client.fetching import url_of
 from taijitu.client.retry import Again
 from taijitu.client.temporary import temporary
-from taijitu.ipld.car import CarError, block_in
-from taijitu.ipld.carstream import BLOCK_SIZE_MAX, CarStream
+from taijitu.ipld.car import BLOCK_SIZE_MAX, BlockTooLarge, CarError, block_in
+from taijitu.ipld.carstream import CarStream
 from taijitu.ipld.cid import RAW, Link
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class Shards:
         return ()
 
     async def fetch(self, shard: Link) -> None:
-        """Raises `NotFound`, `WrongBytes`, `Unavailable` …"""
+        """Raises `NotFound`, `WrongBytes`, `Unreadable`, `Unavailable` …"""
         car = CarStream()
         async with aclosing(self.client.stream(shard)) as chunks:
             async for chunk in chunks:
@@ -173,6 +174,9 @@ class Shards:
                 try:
                     while (found := car.block()) is not None:
                         await self.keep(*found)
+                except BlockTooLarge as why:
+                    text = f"a block in {shard} is larger than is read: {why}"
+                    raise Unreadable(text) from why
                 except CarError as why:
                     text = f"{shard} is not the CAR that it should be: {why}"
                     raise WrongBytes(text) from why

@@ -5,13 +5,16 @@ Method: folders and CARs of the test's own, packed and unpacked without a servic
 """
 
 import os
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import cast
 
 import pytest
 
 from support.walking import Store
-from taijitu.client import Unusable, packing
+from taijitu.client import Client, Unreadable, Unusable, packing
+from taijitu.client.blocks import Part, Shards
 from taijitu.client.carfile import CarFile
 from taijitu.client.packing import Listing, Meter, blocks_of, listing
 from taijitu.client.unpacking import save
@@ -24,11 +27,21 @@ from taijitu.unixfs.tree import DEPTH_MAX
 
 
 class AtHand(Store):
-    async def block(self, link: Link) -> bytes:
+    async def block(self, link: Link, part: Part | None = None) -> bytes:
         return self[link]
 
     async def close(self) -> None:
         pass
+
+
+class Stored:
+    """A client of a service that has one CAR."""
+
+    def __init__(self, archive: bytes) -> None:
+        self.archive = archive
+
+    async def stream(self, _: Link) -> AsyncGenerator[bytes]:
+        yield self.archive
 
 
 def pack(found: Listing, store: Store) -> Packed:
@@ -118,3 +131,12 @@ def test_behind_a_link_two_dots_lead_where_the_file_system_says(tmp_path: Path) 
         ("x", "other/x"),
         ("y", "y"),
     ]
+
+
+async def test_a_shard_with_a_block_that_is_too_large_is_not_said_to_be_wrong() -> None:
+    block = bytes(car.BLOCK_SIZE_MAX + 1)
+    link = link_to(block, RAW)
+    shards = Shards(cast("Client", Stored(car.encode([link], [(link, block)]))), [link])
+    with pytest.raises(Unreadable, match="larger than is read"):
+        await shards.block(link)
+    await shards.close()

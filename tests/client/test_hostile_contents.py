@@ -7,12 +7,14 @@ Method: a server that lies.
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from client.forger import CONTENT_TYPE, Forger, lying
+from support.eventually import eventually
 from taijitu.client import Client, Retry, Signer, Unavailable, Untrusted, WrongBytes, new_key
 from taijitu.client.connection import Times
 from taijitu.ipld import car, varint
@@ -49,9 +51,9 @@ def client_of(forger: Forger, key: Signer | None = None) -> Client:
 class File:
     """A file of several blocks, and a gateway that answers honestly unless it is told otherwise."""
 
-    def __init__(self, forger: Forger, *, same: bool = False) -> None:
+    def __init__(self, forger: Forger, *, same: bool = False, chunk_size: int = 1000) -> None:
         self.data = bytes(3000) if same else os.urandom(3000)
-        packer = FilePacker(chunk_size=1000)
+        packer = FilePacker(chunk_size=chunk_size)
         self.made = [*packer.feed(self.data), *packer.end()]
         self.root = packer.root.link
         self.blocks = {block.link: bytes(block.data) for block in self.made}
@@ -171,6 +173,12 @@ def endless(sent: list[int], begin: bytes, piece: Callable[[], bytes]) -> Answer
     return answer
 
 
+def unwanted() -> bytes:
+    """A section of a CAR."""
+    block = os.urandom(64 * KIB)
+    return car.encode([], [(link_to(block, RAW), block)])[len(car.encode([], [])) :]
+
+
 async def test_an_endless_block_is_not_read_to_its_end(forger: Forger) -> None:
     sent: list[int] = []
     forger.object = endless(sent, b"", lambda: bytes(64 * KIB))
@@ -182,11 +190,6 @@ async def test_an_endless_block_is_not_read_to_its_end(forger: Forger) -> None:
 
 async def test_blocks_that_nobody_wanted_are_not_read(forger: Forger) -> None:
     file, sent = File(forger), list[int]()
-
-    def unwanted() -> bytes:
-        block = os.urandom(64 * KIB)
-        return car.encode([], [(link_to(block, RAW), block)])[len(car.encode([], [])) :]
-
     flood = endless(sent, car.encode([file.root], []), unwanted)
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -196,6 +199,34 @@ async def test_blocks_that_nobody_wanted_are_not_read(forger: Forger) -> None:
     async with client_of(forger) as client:
         assert await read(client, file) == file.data
     assert sum(sent) < 16 * 1024 * KIB
+
+
+async def test_a_car_of_others_is_not_held_open_for_long(forger: Forger) -> None:
+    file, closed = File(forger, chunk_size=100), list[str]()
+    flood = endless([], car.encode([file.root], []), unwanted)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.query["format"] != "car":
+            return await file.answer(request)
+        file.asked.append("car")
+        try:
+            return await flood(request)
+        finally:
+            closed.append("car" + ", part" * ("entity-bytes" in request.query))
+
+    forger.object = answer
+    async with client_of(forger) as client:
+        async with aclosing(client.contents.read(file.root)) as parts:
+            assert b"".join([part async for part in parts]) == file.data
+        await eventually(now(closed), lambda names: names == ["car", "car, part"], seconds=10)
+    assert len(file.asked) == file.asked.count("raw") + 2
+
+
+def now(value: list[str]) -> Callable[[], Awaitable[list[str]]]:
+    async def look() -> list[str]:
+        return value
+
+    return look
 
 
 async def test_a_gateway_that_stalls_is_given_up(forger: Forger) -> None:

@@ -6,7 +6,7 @@ is not read, so that no body can be too long.
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 from taijitu.client.content import in_thread, keep
@@ -37,11 +37,27 @@ CAR: Final = {"accept": "application/vnd.ipld.car; version=1; order=dfs; dups=y"
 RAW_BLOCK: Final = {"accept": "application/vnd.ipld.raw"}
 
 
+ABOVE_MAX: Final = 32
+"""Blocks of the nodes of a file that come before the first leaf that is wanted."""
+
+MISSES_MAX: Final = 8
+"""Blocks in a row that are asked for one by one while a CAR waits that has others."""
+
+
+class Part(NamedTuple):
+    """The bytes `start` … `stop` of a file, or those up to its end."""
+
+    file: Link
+    start: int
+    stop: int | None
+
+
 class Blocks(Protocol):
     """Answers blocks by their links. Close it."""
 
-    async def block(self, link: Link) -> bytes:
-        """Raises `NotFound`, `WrongBytes`, `Unavailable` …"""
+    async def block(self, link: Link, part: Part | None = None) -> bytes:
+        """A block; of a file, `part` says what is wanted from there on. Raises `NotFound`,
+        `WrongBytes`, `Unavailable` …"""
         ...
 
     async def close(self) -> None: ...
@@ -50,24 +66,33 @@ class Blocks(Protocol):
 class Gateway:
     """Blocks from `GET /ipfs/…`: of one CAR while they come as they are wanted, else one by one.
 
-    Where a CAR breaks off, the next one begins with the block that was wanted.
+    Where a CAR breaks off, or has others than are wanted, the next one begins with the node that is
+    wanted, or with what is left of a file.
     """
 
     def __init__(
-        self, client: "Client", root: Link, segments: Sequence[str], scope: str = "all"
+        self,
+        client: "Client",
+        root: Link,
+        segments: Sequence[str],
+        scope: str = "all",
+        span: tuple[int, int | None] | None = None,
     ) -> None:
-        """`scope`: all that is below the end of the path, or the `entity` there, or each `block`
-        by itself."""
+        """`scope`: all that is below the end of the path, or the `entity` there, or of that what
+        has the bytes of a `span`, or each `block` by itself."""
         self.client = client
         self.scope = scope
-        self.next = "/".join([f"{root}", *(quote_of(each) for each in segments)])
+        path = "/".join([f"{root}", *(quote_of(each) for each in segments)])
+        self.first = f"{path}?format=car&dag-scope={scope}{'' if span is None else bytes_in(*span)}"
         self.coming: Coming | None = None
+        self.misses = 0
+        self.knows_parts = True
 
-    async def block(self, link: Link) -> bytes:
+    async def block(self, link: Link, part: Part | None = None) -> bytes:
         patience = self.client.patience(f"fetching {link}")
         while True:
             try:
-                return await self.once(link)
+                return await self.once(link, part)
             except Again as why:
                 await self.close()
                 await patience.wait(why)
@@ -75,19 +100,33 @@ class Gateway:
                 text = f"{self.client.url} gives something else than {link}: {why}"
                 raise WrongBytes(text) from why
 
-    async def once(self, link: Link) -> bytes:
+    async def once(self, link: Link, part: Part | None) -> bytes:
         """One try. Raises `Again` too."""
-        if self.coming is None and self.scope != "block" and link.codec != RAW:
-            url = f"{self.client.url}/ipfs/{self.next or link}?format=car&dag-scope={self.scope}"
-            self.coming = Coming(self.client.connection.read(url, headers=CAR))
-        self.next = ""
+        if self.coming is None and self.scope != "block":
+            self.coming = self.begun(link, part)
+        self.first = ""
         if self.coming is not None:
             block = await self.coming.take(link)
             if block is not None:
+                self.misses = 0
                 return block
-            if self.coming.is_over:
+            self.misses += 1
+            if self.coming.is_over or self.misses > MISSES_MAX:
+                self.knows_parts &= self.coming.is_wanted
                 await self.close()
         return await self.alone(link)
+
+    def begun(self, link: Link, part: Part | None) -> "Coming | None":
+        """A CAR that begins with what is wanted, if there is one."""
+        if link.codec != RAW:
+            asked, above = self.first or f"{link}?format=car&dag-scope={self.scope}", 0
+        elif part is not None and self.knows_parts:
+            span = bytes_in(part.start, part.stop)
+            asked, above = f"{part.file}?format=car&dag-scope=entity{span}", ABOVE_MAX
+        else:
+            return None
+        url = f"{self.client.url}/ipfs/{asked}"
+        return Coming(self.client.connection.read(url, headers=CAR), above)
 
     async def alone(self, link: Link) -> bytes:
         """The block by itself."""
@@ -101,7 +140,7 @@ class Gateway:
         return block_in(link.data + data)[1]
 
     async def close(self) -> None:
-        coming, self.coming = self.coming, None
+        coming, self.coming, self.misses = self.coming, None, 0
         if coming is not None:
             await coming.chunks.aclose()
 
@@ -109,8 +148,12 @@ class Gateway:
 class Coming:
     """A CAR that comes."""
 
-    def __init__(self, chunks: AsyncGenerator[bytes]) -> None:
+    def __init__(self, chunks: AsyncGenerator[bytes], above: int = 0) -> None:
+        """`above`: so many blocks may come before the first that is wanted."""
         self.chunks = chunks
+        self.above = above
+        self.is_wanted = not above
+        """Not if it is the part of a file, and nothing in it was wanted."""
         self.car = CarStream()
         self.first: tuple[Link, bytes] | None = None
         """What is next, if that is here."""
@@ -118,16 +161,23 @@ class Coming:
 
     async def take(self, link: Link) -> bytes | None:
         """The block if it is next, else None. Raises `CarError`, and what reading raises."""
+        while (found := await self.next()) is not None and found[0] != link and self.above:
+            self.above -= 1
+            self.first = None
+        if found is None or found[0] != link:
+            return None
+        self.first, self.above, self.is_wanted = None, 0, True
+        return found[1]
+
+    async def next(self) -> tuple[Link, bytes] | None:
+        """What is next, and stays so; None at the end."""
         while self.first is None and not self.is_over:
             self.first = self.car.block()
             if self.first is None:
                 chunk = await anext(self.chunks, b"")
                 self.is_over = not chunk
                 self.car.feed(chunk)
-        if self.first is None or self.first[0] != link:
-            return None
-        block, self.first = self.first[1], None
-        return block
+        return self.first
 
 
 class Shards:
@@ -187,7 +237,7 @@ class Shards:
         self.places[link] = self.size, len(data)
         self.size += len(data)
 
-    async def block(self, link: Link) -> bytes:
+    async def block(self, link: Link, part: Part | None = None) -> bytes:
         while (place := self.places.get(link)) is None:
             if not self.left:
                 raise NotFound("NotFound", f"the block {link} is in none of the shards")
@@ -203,6 +253,11 @@ class Shards:
         self.file.close()
 
 
+def bytes_in(start: int, stop: int | None) -> str:
+    """The bytes `start` … `stop` of a file, at least one, as a gateway is asked for them."""
+    return f"&entity-bytes={start}:{'*' if stop is None else stop - 1}"
+
+
 def quote_of(segment: str) -> str:
     return quote(segment.encode("utf-8", "surrogateescape"), safe="")
 
@@ -216,15 +271,15 @@ class First:
         self.source: Blocks = gateway
         self.fresh = True
 
-    async def block(self, link: Link) -> bytes:
+    async def block(self, link: Link, part: Part | None = None) -> bytes:
         fresh, self.fresh = self.fresh, False
         try:
-            return await self.source.block(link)
+            return await self.source.block(link, part)
         except NotFound:
             if not fresh or self.client.signer is None:
                 raise
         try:  # by itself, now: perhaps it is the path that leads nowhere
-            return await self.source.block(link)
+            return await self.source.block(link, part)
         except NotFound as absent:
             upload = await self.known(absent)
         await self.source.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
 
-from taijitu.client.blocks import Blocks, First, Gateway
+from taijitu.client.blocks import Blocks, First, Gateway, Part
 from taijitu.client.content import Progress, ignore
 from taijitu.client.failures import NotFound, Unavailable, Unreadable, Unusable
 from taijitu.client.leading import found_by, result_of, told
@@ -99,12 +99,17 @@ class Contents:
 
         Raises as `save`, and `Unreadable` for a folder.
         """
-        async with self.opened(where(path)) as (blocks, link):
+        start, scope, span = max(start, 0), "entity", None
+        if stop is not None and stop <= start:
+            scope = "block"  # no byte is wanted
+        elif start or stop is not None:
+            span = start, stop
+        async with self.opened(where(path), scope, span) as (blocks, link):
             with told():
                 node = read(link, await block_of(blocks, link))
             if not isinstance(node, File):
                 raise Unreadable(f"{path} is no file")
-            async with aclosing(bytes_of(node, blocks, start, stop)) as parts:
+            async with aclosing(bytes_of(node, blocks, Part(link, start, stop))) as parts:
                 async for part in parts:
                     yield bytes(part)
 
@@ -145,9 +150,11 @@ class Contents:
                     await listed.aclose()
 
     @asynccontextmanager
-    async def opened(self, asked: Where, scope: str = "all") -> AsyncGenerator[tuple[Blocks, Link]]:
+    async def opened(
+        self, asked: Where, scope: str = "all", span: tuple[int, int | None] | None = None
+    ) -> AsyncGenerator[tuple[Blocks, Link]]:
         """Where blocks come from, and what the path leads to. Raises `NotFound` …"""
-        gateway = Gateway(self.client, asked.root, asked.segments, scope)
+        gateway = Gateway(self.client, asked.root, asked.segments, scope, span)
         blocks = First(self.client, asked.root, gateway)
         try:
             found = await result_of(resolve(asked.root, asked.segments), blocks)

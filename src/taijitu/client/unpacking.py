@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final, Literal, NamedTuple
 
-from taijitu.client.blocks import Blocks
+from taijitu.client.blocks import Blocks, Part
 from taijitu.client.content import Progress, ignore, in_thread, settled
 from taijitu.client.failures import Unreadable, Unusable
 from taijitu.client.leading import found_by, told
@@ -81,7 +81,7 @@ async def save(blocks: Blocks, link: Link, target: Path, progress: Progress = ig
         try:
             made = Unpacking(blocks, progress)
             aside = beside / "made"
-            await made.whole(node, aside)
+            await made.whole(link, node, aside)
             await in_thread(os.replace, aside, target)
             kind = "file" if isinstance(node, File) else "folder"
             return Got(link, kind, made.size, made.files)
@@ -105,11 +105,11 @@ class Unpacking:
         self.pending: set[asyncio.Future[None]] = set()
         """Small files that are being written."""
 
-    async def whole(self, node: Node, path: Path) -> None:
+    async def whole(self, link: Link, node: Node, path: Path) -> None:
         """Make it, and everything below."""
         levels: list[Open] = []
         try:
-            opened = await self.make(node, path, depth=0)
+            opened = await self.make(link, node, path, depth=0)
             if opened is not None:
                 levels.append(opened)
             while levels:
@@ -135,9 +135,9 @@ class Unpacking:
             raise Unreadable(f"{entry.link} is in more than {DEPTH_MAX} folders")
         with told():
             node = read(entry.link, await block_of(self.blocks, entry.link))
-        return await self.make(node, folder / entry.name, depth)
+        return await self.make(entry.link, node, folder / entry.name, depth)
 
-    async def make(self, node: Node, path: Path, depth: int) -> Open | None:
+    async def make(self, link: Link, node: Node, path: Path, depth: int) -> Open | None:
         """Make a file or a symlink; begin a folder."""
         match node:
             case File(parts=()):
@@ -147,7 +147,7 @@ class Unpacking:
                 self.count(node.size)
                 self.files += 1
             case File():
-                await self.large(node, path)
+                await self.large(link, node, path)
                 self.files += 1
             case Symlink():
                 link_to(path, harmless(node.target, depth))
@@ -166,11 +166,11 @@ class Unpacking:
             for each in done:
                 each.result()
 
-    async def large(self, file: File, path: Path) -> None:
+    async def large(self, link: Link, file: File, path: Path) -> None:
         """A file of several blocks."""
         fd = await in_thread(create, path)
         try:
-            async with aclosing(bytes_of(file, self.blocks)) as parts:
+            async with aclosing(bytes_of(file, self.blocks, Part(link, 0, None))) as parts:
                 async for part in parts:
                     if len(part) < LARGE:
                         write_all(fd, part)
@@ -192,18 +192,19 @@ class Unpacking:
         self.progress(self.size)
 
 
-async def bytes_of(
-    file: File, blocks: Blocks, start: int = 0, stop: int | None = None
-) -> AsyncGenerator[memoryview]:
+async def bytes_of(file: File, blocks: Blocks, wanted: Part) -> AsyncGenerator[memoryview]:
     """The bytes of a file, piece by piece. Raises as `found_by`."""
-    async with aclosing(found_by(pieces(file, start, stop), blocks)) as parts:
-        async for part in parts:
-            if isinstance(part, Piece):
-                block = await blocks.block(part.link)
+    at, stop = wanted.start, wanted.stop
+    async with aclosing(found_by(pieces(file, at, stop), blocks)) as found:
+        async for each in found:
+            if isinstance(each, Piece):
+                block = await blocks.block(each.link, Part(wanted.file, at, stop))
                 with told():
-                    yield part.of(block)
+                    data = each.of(block)
             else:
-                yield part
+                data = each
+            yield data
+            at += len(data)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 
 from support.walking import Store
 from taijitu.client import unpacking
+from taijitu.client.blocks import Part
 from taijitu.client.content import in_thread
 from taijitu.client.unpacking import save
 from taijitu.ipld.cid import RAW, Link, link_to
@@ -65,7 +66,7 @@ def names_in(folder: Path) -> list[str]:
 class Stalling(Store):
     """Blocks, of which some never come."""
 
-    async def block(self, link: Link) -> bytes:
+    async def block(self, link: Link, part: Part | None = None) -> bytes:
         if link not in self:
             await asyncio.Event().wait()
         return self[link]

@@ -284,7 +284,7 @@ async def test_what_a_block_is_by_another_hash_is_denied_with_it(
     """Whoever stores bytes may name them by any hash that we know, and ask for them by it."""
     data = b"a node that was denied"
     foreign = link_with(bytes.fromhex("a0e40220") + blake2b(data, digest_size=32).digest(), DAG_PB)
-    await store(installation, {foreign: data})
+    await store(installation, {foreign: data, link_to(b"more", RAW): b"more"})
     assert await blocks.get(foreign) == data
     assert await blocks.size(foreign) == len(data)
     await installation.denials.deny(link_to(data, DAG_PB), "")

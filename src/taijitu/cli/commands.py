@@ -58,7 +58,7 @@ COMMANDS: Final = (
     (key, "new", "key:new", "Make a new private key."),
     (key, "show", "key:show", "Show whose key the service's (or the one in a file) is."),
     (key, "rotate", "key:rotate", "Give the service a new key. Its DID stays."),
-    (space, "create", "create:create", "As an agent, not as the operator: make a new space."),
+    (space, "create", "create:create", "Make a new space, as an agent."),
     (space, "provision", "space:provision", "Give a space room, now and from now on."),
     (space, "list", "space:all_spaces", "List the spaces that have room here."),
     (space, "info", "space:info", "Show how much one space may hold, and does."),

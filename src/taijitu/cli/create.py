@@ -27,7 +27,7 @@ def create(
     whom: Whom | None = None,
     json: bool = False,
 ) -> None:
-    """Make a new space, in which your agent may do everything.
+    """Make a new space, as an agent, which may do everything in it.
 
     Writes two files: the key of the space, which is to be kept, and best offline: whoever has it
     owns the space; and beside it, ending in `.car`, the proof with which the agent asks.

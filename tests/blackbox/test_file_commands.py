@@ -127,6 +127,10 @@ def test_a_folder_is_put_listed_shown_got_back_and_removed(shell: Shell, folder:
         assert (shell.folder / "back" / name).read_bytes() == (folder / name).read_bytes()
     again = shell("get", cid, "-o", "back")
     assert (again.code, again.line) == (0, f"back/{cid}")
+    large = shell("get", cid, "-o", "large", "--max-size", "2MiB")
+    assert (large.code, large.err) == (1, "taijitu: it is more than 2,097,152 bytes\n")
+    assert shell("get", cid, "-o", "large", "--max-size", "lots").code == 2
+    assert shell("get", cid, "-o", "large", "--max-size", "3MiB").code == 0
     part = shell("get", f"{cid}/day one/beach.bin", "-o", "-")
     assert part.out == (folder / "day one" / "beach.bin").read_bytes()
 

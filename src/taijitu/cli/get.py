@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from taijitu.cli import words
 from taijitu.cli.asking import FileOrDash, Who, Whom, has_key, run, usable
 from taijitu.cli.bar import bars
-from taijitu.cli.trouble import Refusal
+from taijitu.cli.trouble import Misuse, Refusal
 
 if TYPE_CHECKING:
     from taijitu.client import Client
@@ -33,6 +33,7 @@ def get(
     /,
     *,
     out: Annotated[FileOrDash | None, Parameter(name=["--out", "-o"])] = None,
+    max_size: str | None = None,
     who: Who | None = None,
     whom: Whom | None = None,
     json: bool = False,
@@ -53,6 +54,9 @@ def get(
         Where to; a folder that is there, to write into it; or - for standard output. Default: the
         last name of the path, or the CID, here. A folder is never written over. Of a CAR, - gets
         the bytes before they are verified: look at the exit code.
+    max_size
+        How many bytes it may be, such as 500MB or 10GiB: what a stranger packed may say that it is
+        far more than it took to send. Counts for files and folders that are written, not for -.
     json
         Print JSON: {"cid", "kind", "size", "files", "file"}; for a CAR: {"link", "size", "file"}.
     """
@@ -68,16 +72,34 @@ def get(
     elif target == STDOUT or is_device(target):
         run(lambda client: pour(client, path, target), whom, asking)
     else:
-        save(path, target, (asking, whom), json)
+        save(path, target, size_of(max_size), (asking, whom), json)
 
 
-def save(path: str, target: Path, asking: tuple[Who | None, Whom], json: bool) -> None:
+def size_of(text: str | None) -> int | None:
+    """Bytes, as they were typed. Raises `Misuse`."""
+    if text is None:
+        return None
+    from taijitu.server.settings import measure
+
+    size = measure(text)
+    if size is None:
+        raise Misuse(f"{text!r} is not a size such as 500MB or 10GiB")
+    return size
+
+
+def save(
+    path: str,
+    target: Path,
+    size_max: int | None,
+    asking: tuple[Who | None, Whom],
+    json: bool,
+) -> None:
     """Write a file or a folder."""
 
     async def fetch(client: "Client") -> "Got":
         with bars(quiet=json) as shown:
             told = shown.add("fetching", None)
-            return await client.contents.save(path, target, progress=told)
+            return await client.get(path, target, size_max=size_max, progress=told)
 
     got = run(fetch, asking[1], asking[0])
     if json:

@@ -166,9 +166,16 @@ class Client:
         """Store the blocks of a CAR under its root in that space: see `Space.put_car`."""
         return await self.space.put_car(source, progress=progress)
 
-    async def get(self, path: str | Link, target: Path, *, progress: Progress = ignore) -> "Got":
+    async def get(
+        self,
+        path: str | Link,
+        target: Path,
+        *,
+        size_max: int | None = None,
+        progress: Progress = ignore,
+    ) -> "Got":
         """Write what a CID, or CID/path, names to a file or folder: see `Contents.save`."""
-        return await self.contents.save(path, target, progress=progress)
+        return await self.contents.save(path, target, size_max=size_max, progress=progress)
 
     def at(self, did: str) -> Space:
         """Another space. Raises `Unusable` for what cannot be one."""

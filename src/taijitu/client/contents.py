@@ -14,7 +14,15 @@ from taijitu.client.content import Progress, ignore
 from taijitu.client.failures import NotFound, Unavailable, Unreadable, Unusable
 from taijitu.client.leading import found_by, result_of, told
 from taijitu.client.retry import Again
-from taijitu.client.unpacking import DEPTH_MAX, Got, block_of, bytes_of, save
+from taijitu.client.unpacking import (
+    DEPTH_MAX,
+    ENTRIES_MAX,
+    Got,
+    Most,
+    block_of,
+    bytes_of,
+    save,
+)
 from taijitu.ipld.cid import RAW, InvalidLink, Link
 from taijitu.kernel.record import Record
 from taijitu.unixfs import failures
@@ -72,14 +80,24 @@ class Contents:
     def __init__(self, client: "Client") -> None:
         self.client = client
 
-    async def save(self, path: str | Link, target: Path, *, progress: Progress = ignore) -> Got:
+    async def save(
+        self,
+        path: str | Link,
+        target: Path,
+        *,
+        size_max: int | None = None,
+        entries_max: int = ENTRIES_MAX,
+        progress: Progress = ignore,
+    ) -> Got:
         """Write a file or a folder to `target`; each block is verified as it arrives.
 
         The target is there whole or not at all, and must not be there before, unless both are
-        files. Raises `NotFound`, `WrongBytes`, `Unreadable`, `Unavailable`, and `Unusable`.
+        files. Whoever does not trust who packed it says how many bytes it may be, and how many
+        files and folders. Raises `NotFound`, `WrongBytes`, `Unreadable`, `Unavailable`, and
+        `Unusable`.
         """
         async with self.opened(where(path)) as (blocks, link):
-            return await save(blocks, link, target, progress)
+            return await save(blocks, link, target, progress, Most(size_max, entries_max))
 
     async def is_here(self, link: Link) -> bool:
         """Whether a gateway at the service has a block. It is asked once. Raises `Unavailable` …"""

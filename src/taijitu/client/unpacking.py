@@ -31,6 +31,10 @@ from taijitu.unixfs.walk import inline, is_inline
 NAME_LENGTH_MAX: Final = 64
 """Characters of a name that the name of its unfinished copy begins with."""
 
+ENTRIES_MAX: Final = 1_000_000
+"""Files, folders and symlinks that are written, unless more are allowed: some kilobytes of blocks
+can be a folder of any number of them."""
+
 WRITTEN_AT_ONCE: Final = 2
 """Small files that are written while others come: a disk may take longer to make one than it takes
 to send it."""
@@ -64,7 +68,21 @@ class Open(NamedTuple):
     entries: AsyncGenerator[Entry]
 
 
-async def save(blocks: Blocks, link: Link, target: Path, progress: Progress = ignore) -> Got:
+class Most(NamedTuple):
+    """How much is written."""
+
+    size: int | None = None
+    """Bytes of all files. None: as many as there is room for."""
+    entries: int = ENTRIES_MAX
+
+
+async def save(
+    blocks: Blocks,
+    link: Link,
+    target: Path,
+    progress: Progress = ignore,
+    most: Most = Most(),  # noqa: B008  a frozen value
+) -> Got:
     """Write what a link names to `target`, which must not be there unless both are files.
 
     Raises `Unusable` if it cannot be written, `Unreadable` for content that is none, and as
@@ -79,7 +97,7 @@ async def save(blocks: Blocks, link: Link, target: Path, progress: Progress = ig
         prefix = f".{target.name[:NAME_LENGTH_MAX]}."
         beside = Path(await in_thread(lambda: mkdtemp(dir=target.parent, prefix=prefix)))
         try:
-            made = Unpacking(blocks, progress)
+            made = Unpacking(blocks, progress, most)
             aside = beside / "made"
             await made.whole(link, node, aside)
             await in_thread(os.replace, aside, target)
@@ -97,9 +115,11 @@ async def block_of(blocks: Blocks, link: Link) -> bytes:
 class Unpacking:
     """Makes a file, or a folder and all that is in it, in a folder of its own."""
 
-    def __init__(self, blocks: Blocks, progress: Progress) -> None:
+    def __init__(self, blocks: Blocks, progress: Progress, most: Most) -> None:
         self.blocks = blocks
         self.progress = progress
+        self.most = most
+        self.entries = 0
         self.size = 0
         self.files = 0
         self.pending: set[asyncio.Future[None]] = set()
@@ -139,6 +159,7 @@ class Unpacking:
 
     async def make(self, link: Link, node: Node, path: Path, depth: int) -> Open | None:
         """Make a file or a symlink; begin a folder."""
+        self.admit(node)
         match node:
             case File(parts=()):
                 await self.written(WRITTEN_AT_ONCE - 1)
@@ -155,6 +176,15 @@ class Unpacking:
                 make_folder(path)
                 return Open(path, node, found_by(entries(node), self.blocks))
         return None
+
+    def admit(self, node: Node) -> None:
+        """Raises `Unreadable` for more than is to be written."""
+        self.entries += 1
+        if self.entries > self.most.entries:
+            raise Unreadable(f"it is more than {self.most.entries:,} files and folders")
+        size = self.size + (node.size if isinstance(node, File) else 0)
+        if self.most.size is not None and size > self.most.size:
+            raise Unreadable(f"it is more than {self.most.size:,} bytes")
 
     async def written(self, left: int) -> None:
         """Wait until no more than so many small files are being written. Raises what became of

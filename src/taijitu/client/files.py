@@ -44,7 +44,7 @@ async def put(
     """Pack files and store them. See `Space.put`."""
     meter = Meter()
     total, what = await looked_at(source, hidden)
-    sending = Sending(space, limit(total, shard_size), at_once, Watch(meter, total, progress))
+    sending = Sending(space, shard_size, at_once, Watch(meter, total, progress))
     async with sending:
         if isinstance(what, Listing):
             root = await sending.take(rooted(blocks_of(what, meter)))
@@ -101,15 +101,9 @@ async def put_car(
         if isinstance(source, bytes | bytearray | memoryview):
             total = memoryview(source).nbytes
         watch = Watch(meter, total, progress)
-        async with Sending(space, limit(total, shard_size), at_once, watch) as sending:
+        async with Sending(space, shard_size, at_once, watch) as sending:
             await sending.take(under(car.blocks(), car.root))
             return await sending.end(car.root)
-
-
-def limit(total: int | None, shard_size: int) -> int | None:
-    """Bytes of a shard. Like the published client: what is known to be less than one becomes one,
-    whatever its blocks take besides."""
-    return None if total is not None and total < shard_size else shard_size
 
 
 def file_size(path: Path) -> int:

@@ -185,6 +185,7 @@ def _of_file(path: str, meter: Meter, *, follow: bool = False) -> Generator[Bloc
     try:
         piece = min(CHUNK_SIZE, os.fstat(fd).st_size + 1)
         while data := os.read(fd, piece):
+            piece = CHUNK_SIZE  # for one that has grown, or does not say how large it is
             meter.done += len(data)
             yield from packer.feed(data)
     finally:

@@ -62,12 +62,14 @@ class Watch(NamedTuple):
 class Sending:
     """`async with Sending(…)`: give it blocks with `take`, then `end` it with the root."""
 
-    def __init__(
-        self, space: "Space", shard_size: int | None, at_once: int, watch: "Watch"
-    ) -> None:
+    def __init__(self, space: "Space", shard_size: int, at_once: int, watch: "Watch") -> None:
+        """Like the published client: what is known to be less than a shard becomes one, whatever
+        its blocks take besides."""
         self.space = space
         self.watch = watch
-        self.spool = Spool(shard_size)
+        self.shard_size = shard_size
+        is_one = watch.total is not None and watch.total < shard_size
+        self.spool = Spool(None if is_one else shard_size)
         self.at_once = at_once
         self.free = asyncio.Semaphore(at_once)
         self.group = asyncio.TaskGroup()
@@ -76,7 +78,7 @@ class Sending:
         """How many blocks and shards the index has to list."""
         self.shards: list[Link] = []
         self.added: list[BlobAdded] = []
-        self.under_way: dict[Link, int] = {}
+        self.sent = 0
 
     async def __aenter__(self) -> "Sending":
         await self.group.__aenter__()
@@ -104,6 +106,8 @@ class Sending:
             try:
                 while left > 0:
                     link, data = next(blocks)
+                    if self.has_grown():
+                        self.spool.bound(self.shard_size)
                     shard = self.spool.take(link, data)
                     if shard is not None:
                         return shard
@@ -123,6 +127,10 @@ class Sending:
             return outcome[0]
         finally:
             blocks.close()
+
+    def has_grown(self) -> bool:
+        """Whether there is more than there was when it was looked at."""
+        return self.watch.total is not None and self.watch.meter.done > self.watch.total
 
     async def ship(self, shard: Shard) -> None:
         """Begin to send a shard, once there is room for one more. Raises `Unusable` for one that
@@ -146,23 +154,28 @@ class Sending:
 
     async def store(self, content: Content) -> None:
         try:
-            self.added.append(await self.space.blobs.upload(content, self.told_of(content)))
-            self.told_of(content)(content.size)
+            told = self.told_of()
+            self.added.append(await self.space.blobs.upload(content, told))
+            told(content.size)
         finally:
             content.close()
             self.free.release()
 
-    def told_of(self, content: Content) -> Callable[[int], None]:
+    def told_of(self) -> Callable[[int], None]:
+        """Told how much of a shard was sent."""
+        known = 0
+
         def told(done: int) -> None:
-            self.under_way[content.link] = done
+            nonlocal known
+            self.sent += done - known
+            known = done
             self.tell()
 
         return told
 
     def tell(self) -> None:
-        sent = sum(self.under_way.values())
         meter, total, told = self.watch
-        told(Progress(meter.done, total, sent, len(self.shards), len(self.added)))
+        told(Progress(meter.done, total, self.sent, len(self.shards), len(self.added)))
 
     async def rest(self, root: Link) -> list[Shard]:
         """The last shards. Raises `Unusable`."""

@@ -50,6 +50,10 @@ class Spool:
         file.write(NO_ROOTS)
         return file
 
+    def bound(self, size_max: int) -> None:
+        """From here on shards have a limit, in bytes, if they had none."""
+        self._sharder.bound(size_max)
+
     def take(self, link: Link, data: Bytes) -> Shard | None:
         """Add a block, unless it was there before. A shard, if one is complete without it."""
         if link.data in self._seen:

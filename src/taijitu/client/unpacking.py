@@ -28,8 +28,8 @@ from taijitu.unixfs.node import Directory, File, Node, Shard, Symlink, read
 from taijitu.unixfs.tree import DEPTH_MAX
 from taijitu.unixfs.walk import inline, is_inline
 
-NAME_LENGTH_MAX: Final = 64
-"""Characters of a name that the name of its unfinished copy begins with."""
+NAME_SIZE_MAX: Final = 64
+"""Bytes of a name that the name of its unfinished copy begins with."""
 
 ENTRIES_MAX: Final = 1_000_000
 """Files, folders and symlinks that are written, unless more are allowed: some kilobytes of blocks
@@ -94,7 +94,8 @@ async def save(
         raise Unreadable(f"{link} is a symlink to {node.target[:80]!r}: get what that leads to")
     await in_thread(check_free, target, isinstance(node, File))
     with written(target):
-        prefix = f".{target.name[:NAME_LENGTH_MAX]}."
+        name = os.fsencode(target.name)[:NAME_SIZE_MAX].decode("utf-8", "ignore")
+        prefix = f".{name}."
         beside = Path(await in_thread(lambda: mkdtemp(dir=target.parent, prefix=prefix)))
         try:
             made = Unpacking(blocks, progress, most)

@@ -62,6 +62,11 @@ class Sharder:
         self._sections: list[_Section] = []
         self._length = 0
 
+    def bound(self, size_max: int) -> None:
+        """From here on shards have a limit, if they had none."""
+        if self._size_max is None:
+            self._size_max = size_max
+
     def has_room(self, link: Link, size: int) -> bool:
         """Is there room in this shard for a block of `size` bytes? Raises `TooLarge` if there is
         none in any."""

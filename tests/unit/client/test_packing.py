@@ -5,9 +5,10 @@ Method: folders and CARs of the test's own, packed and unpacked without a servic
 """
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from tempfile import TemporaryFile
+from threading import Thread
 from typing import cast
 
 import pytest
@@ -16,7 +17,7 @@ from support.walking import Store
 from taijitu.client import Client, Unreadable, Unusable, packing
 from taijitu.client.blocks import Part, Shards
 from taijitu.client.carfile import CarFile
-from taijitu.client.packing import Listing, Meter, blocks_of, listing
+from taijitu.client.packing import Found, Listing, Meter, blocks_of, listing
 from taijitu.client.unpacking import save
 from taijitu.gateway.blocks import BLOCK_SIZE_MAX
 from taijitu.ipld import car
@@ -90,6 +91,26 @@ def test_more_than_an_upload_can_list_is_refused_at_once(
     for paths in ([tmp_path], [tmp_path / "a", tmp_path / "b"]):
         with pytest.raises(Unusable, match=r"files.* put less at once"):
             listing(paths)
+
+
+def test_what_does_not_say_how_large_it_is_is_not_read_byte_by_byte(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    data = os.urandom(50_000)
+    writing = Thread(target=(tmp_path / "pipe").write_bytes, args=(data,))
+    writing.start()
+    store, asked = AtHand(), list[int]()
+    found = Listing((Found("pipe", str(tmp_path / "pipe"), 0),), alone=True)
+
+    def reading(fd: int, size: int, read: Callable[[int, int], bytes] = os.read) -> bytes:
+        asked.append(size)
+        return read(fd, size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing.os, "read", reading)
+        assert pack(found, store).link == link_to(data, RAW)
+    writing.join()
+    assert asked[:2] == [1, CHUNK_SIZE]
+    assert len(asked) < 1_000
 
 
 async def test_a_folder_as_deep_as_may_be_packed_is_written_again(tmp_path: Path) -> None:

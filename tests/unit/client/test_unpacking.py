@@ -65,6 +65,13 @@ async def test_so_are_more_bytes_than_are_wanted(tmp_path: Path, chunk_size: int
     assert got == Got(root.link, "folder", 12_000, 3)
 
 
+async def test_a_name_of_many_bytes_is_no_trouble(tmp_path: Path) -> None:
+    store = AtHand()
+    target = tmp_path / ("\N{GRINNING FACE}" * 62)
+    await save(store, file_in(store, b"x").link, target)
+    assert names_in(tmp_path) == [target.name]
+
+
 async def test_a_file_that_says_it_is_large_is_not_begun(tmp_path: Path) -> None:
     store = AtHand()
     root = file_in(store, bytes(4000))

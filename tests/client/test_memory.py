@@ -1,5 +1,6 @@
 """Goal: memory stays flat, however large a file is. Method: a process of its own stores a file, a
-stream, and fetches it, as it is and packed; the most that it ever had in memory is what counts."""
+stream, and fetches it, as it is and packed, also in several shards that are sent at once; the most
+that it ever had in memory is what counts."""
 
 import json
 import os
@@ -19,8 +20,9 @@ SCRIPT = """
 import asyncio, json, resource, sys
 from contextlib import aclosing
 from pathlib import Path
-from taijitu.client import Client, new_key
+from taijitu.client import Client, files, new_key
 
+SHARD = 12_000_000
 UNIT = 1 if sys.platform == "darwin" else 1024
 
 def most():
@@ -32,7 +34,7 @@ async def pieces(path):
             yield chunk
 
 async def main(url, path):
-    grown = []
+    grown, at_once = [], []
     async with Client(url, key=new_key()) as client:
         await client.store.add(b"warm up")
         before = most()
@@ -50,7 +52,16 @@ async def main(url, path):
         grown.append(most() - before)
         await client.get(made.root, path.with_name("back"))
         grown.append(most() - before)
-    print(json.dumps({"size": size, "sent": added.sent, "grown": grown}))
+        shards = await files.put(
+            client.space,
+            pieces(path.with_name("other")),
+            shard_size=SHARD,
+            at_once=3,
+            progress=lambda progress: at_once.append(progress.shards - progress.stored),
+        )
+        grown.append(most() - before)
+    told = {"size": size, "sent": added.sent, "grown": grown}
+    print(json.dumps(told | {"shards": len(shards.shards), "at_once": max(at_once)}))
 
 asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
 """
@@ -59,6 +70,7 @@ asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
 def test_memory_is_flat_while_64_mib_go_up_and_down(service: Service, tmp_path: Path) -> None:
     path = tmp_path / "large.car"
     path.write_bytes(os.urandom(SIZE))
+    path.with_name("other").write_bytes(os.urandom(SIZE))
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, service.url, str(path)],
         env=os.environ | {"PYTHONPATH": str(SOURCE)},
@@ -71,4 +83,6 @@ def test_memory_is_flat_while_64_mib_go_up_and_down(service: Service, tmp_path: 
     told = json.loads(done.stdout)
     assert told["size"] == SIZE
     assert told["sent"]
+    assert told["shards"] > 4
+    assert 2 <= told["at_once"] <= 3
     assert max(told["grown"]) < GROWTH_MAX, told

@@ -2,7 +2,6 @@
 theirs; it changes nothing by that, and without the setting nothing of it is there.
 """
 
-import json
 import re
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -16,7 +15,6 @@ from support.eventually import eventually
 from support.service import Service, running
 from taijitu.ipld import dagjson, multibase
 from taijitu.ipld.cid import CAR, RAW, Link, link_to, multihash
-from taijitu.server.question import plain
 from taijitu.ucan.issue import delegate
 from taijitu.wire import message
 from taijitu.wire.message import Message
@@ -47,7 +45,7 @@ async def asked(client: Client, what: str, query: Any = ()) -> Any:
     reply = await client.request("GET", url)
     assert reply.status == 200, (reply.status, reply.text)
     assert reply.headers["content-type"] == "application/vnd.ipld.dag-json"
-    return json.loads(reply.body, object_hook=plain)
+    return dagjson.decode(reply.body)
 
 
 async def read(client: Client, can: str, space: Space, **nb: object) -> Any:

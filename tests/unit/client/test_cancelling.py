@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
@@ -82,7 +82,15 @@ async def test_files_that_are_being_written_are_waited_for(
     for name in (b"first", b"second"):
         folder.add(name.decode(), Packed(link_to(name, RAW), len(name), len(name)))
     store.keep_all(folder.end())
+    over: list[bool] = []
+
+    def removing(folder: Path, remove: Callable[[Path], None] = unpacking.remove) -> None:
+        over.append(slow.ended)
+        remove(folder)
+
     monkeypatch.setattr(unpacking, "write_small", slow)
+    monkeypatch.setattr(unpacking, "remove", removing)
     getting = asyncio.create_task(save(store, folder.root.link, tmp_path / "target"))
     await cancelled_twice(getting, slow)
+    assert over == [True], "nobody writes any more when all of it is removed"
     assert names_in(tmp_path) == []

@@ -42,11 +42,12 @@ async def test_a_blocked_space_takes_nothing_new_and_keeps_what_it_has(serve: Se
         assert refused["name"] == "InsufficientStorage"
         assert refused["message"] == f"{alice.did} is blocked"
         assert await client.put(upload, begun.data) == 200
-        assert await client.fetch(stored.link) == stored.data
+        assert await client.fetch(stored.link) is None, "the public gets nothing that only it holds"
         assert set(await alice.links()) == {stored.link, begun.link}
         assert (await alice.remove(stored))["ok"] == {"size": stored.size}
 
         assert taijitu(service, "space", "unblock", alice.did).code == 0
+        assert await client.fetch(begun.link) == begun.data
         assert (await alice.add(late))["ok"]["status"] == "upload"
 
 

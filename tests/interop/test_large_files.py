@@ -7,14 +7,12 @@ memory is measured at its highest, as the kernel counts it; somebody else asks i
 
 import hashlib
 import json
-import os
 import subprocess
 import time
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any, Final, TypeAlias
 
@@ -24,7 +22,7 @@ from hostile.memory import MIB
 from support.client import Inside
 from support.eventually import eventually
 from support.service import Service
-from support.terminal import CLIENTS, GUARD, installed, script
+from support.terminal import begun, script
 
 pytestmark = pytest.mark.full
 
@@ -116,28 +114,11 @@ def upload(service: Service, library: str, kind: str, amount: int) -> Facts:
     return json.loads(said.splitlines()[-1])
 
 
-@contextmanager
 def sending(
     service: Service, library: str, kind: str, amount: int
-) -> Generator[subprocess.Popen[str]]:
+) -> AbstractContextManager[subprocess.Popen[str]]:
     """A client that sends; it does not outlive the block."""
-    words = [library, kind, service.url, service.did, str(amount)]
-    with TemporaryDirectory() as folder:
-        elsewhere = Path(folder) / "elsewhere"
-        process = subprocess.Popen(
-            [installed(), str(CLIENTS / "large.mjs"), *words],
-            env=os.environ | {"NODE_OPTIONS": GUARD, "ELSEWHERE": str(elsewhere)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        with process:
-            try:
-                yield process
-            finally:
-                process.kill()
-        assert not elsewhere.exists(), elsewhere.read_text()
+    return begun("large.mjs", library, kind, service.url, service.did, str(amount))
 
 
 def fetched(service: Service, facts: Facts, target: Path) -> dict[str, str]:

@@ -10,8 +10,8 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
@@ -113,23 +113,10 @@ class Person:
         said = self.does(*words, "--json")
         return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 
-    @contextmanager
-    def begun(self, *words: str) -> Generator[subprocess.Popen[str]]:
-        """A command that is under way; it does not outlive the block."""
-        process = subprocess.Popen(
-            [*self.command, *words],
-            env=self.environment(),
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        with process:
-            try:
-                yield process
-            finally:
-                process.kill()
+    def begun(self, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
+        """A command that is under way, both of its outputs in one."""
+        command = [*self.command, *words]
+        return under_way(command, self.environment(), self.home, errors=subprocess.STDOUT)
 
     def ended(self, process: subprocess.Popen[str], said: str) -> Ended:
         assert not self.elsewhere.exists(), (process.args, self.elsewhere.read_text())
@@ -217,19 +204,45 @@ def told_to_type(service: Service, before: int, email: str) -> str:
 
 def script(name: str, *words: str, seconds: float = SECONDS_MAX) -> str:
     """What a script of `clients/` prints."""
+    with begun(name, *words) as process:
+        said, why = process.communicate(timeout=seconds)
+    assert process.returncode == 0, f"{name} {shlex.join(words)}:\n{why}\n{said}"
+    return said
+
+
+@contextmanager
+def begun(name: str, *words: str) -> Generator[subprocess.Popen[str]]:
+    """A script of `clients/` that is under way."""
     with TemporaryDirectory() as folder:
         elsewhere = Path(folder) / "elsewhere"
-        done = subprocess.run(
-            [installed(), str(CLIENTS / name), *words],
-            env=os.environ | {"NODE_OPTIONS": GUARD, "ELSEWHERE": str(elsewhere)},
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        environment = os.environ | {"NODE_OPTIONS": GUARD, "ELSEWHERE": str(elsewhere)}
+        with under_way([installed(), str(CLIENTS / name), *words], environment) as process:
+            yield process
         assert not elsewhere.exists(), (name, elsewhere.read_text())
-    assert done.returncode == 0, f"{name} {shlex.join(words)}:\n{done.stderr}\n{done.stdout}"
-    return done.stdout
+
+
+@contextmanager
+def under_way(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    home: Path | None = None,
+    errors: int = subprocess.PIPE,
+) -> Generator[subprocess.Popen[str]]:
+    """A program that is under way; it does not outlive the block."""
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def library(name: str, scenario: str, service: Service, *words: object) -> Any:

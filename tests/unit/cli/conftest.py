@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from support.service import free_port
 from taijitu.cli import main
 from unit.cli.running import Ended, Run
 
@@ -24,3 +25,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Ended(code, printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture
+def port(run: Run, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A port on which nobody listens, and which `run` is told. It is told after `run` has forgotten
+    all settings."""
+    port = free_port()
+    monkeypatch.setenv("TAIJITU_PORT", str(port))
+    return port

@@ -16,22 +16,13 @@ Settle = Callable[[], Path]
 
 
 @pytest.fixture
-def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    monkeypatch.setenv("TAIJITU_PORT", str(port))
-    return port
-
-
-@pytest.fixture
-def data(tmp_path: Path, free_port: int) -> Path:
+def data(tmp_path: Path, port: int) -> Path:
     """A data folder with the identity that the settings ask for."""
     data = tmp_path / "data"
     data.mkdir(0o700)
     (data / "key").touch(0o600)
     (data / "key").write_text(Signer.from_seed(bytes(32)).format())
-    (data / "did").write_text(f"did:web:localhost%3A{free_port}\n")
+    (data / "did").write_text(f"did:web:localhost%3A{port}\n")
     return data
 
 
@@ -41,7 +32,7 @@ def verdicts(run: Run) -> dict[str, tuple[str, str]]:
     return {each["about"]: (each["verdict"], each["text"]) for each in found}
 
 
-@pytest.mark.usefixtures("free_port")
+@pytest.mark.usefixtures("port")
 def test_before_the_first_start_all_is_well_and_nothing_is_made(run: Run, tmp_path: Path) -> None:
     ended = run("check")
     assert ended.code == 0
@@ -56,13 +47,13 @@ def test_an_installation_that_is_whole_is_well(run: Run, data: Path) -> None:
     assert {path.name for path in data.iterdir()} == {"key", "did", folder.LOCK}
 
 
-def test_a_port_that_is_taken_is_wrong(run: Run, free_port: int) -> None:
+def test_a_port_that_is_taken_is_wrong(run: Run, port: int) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", free_port))
+        other.bind(("127.0.0.1", port))
         other.listen()
         ended = run("check")
     assert ended.code == REFUSED
-    assert f"✘ port           port {free_port} on 127.0.0.1 is in use" in ended.out
+    assert f"✘ port           port {port} on 127.0.0.1 is in use" in ended.out
     assert ended.out.endswith("1 thing is wrong.\n")
 
 
@@ -107,7 +98,7 @@ def test_a_damaged_database_is_wrong_and_stays_as_it_is(run: Run, data: Path) ->
     assert (data / "taijitu.db").read_bytes() == b"no database" * 1000
 
 
-def test_a_data_folder_that_is_a_file_is_wrong(run: Run, tmp_path: Path, free_port: int) -> None:
+def test_a_data_folder_that_is_a_file_is_wrong(run: Run, tmp_path: Path, port: int) -> None:
     (tmp_path / "data").write_text("")
     verdict, text = verdicts(run)["data folder"]
     assert verdict == "wrong"

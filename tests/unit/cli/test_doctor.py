@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import socket
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -21,13 +20,9 @@ Usage = namedtuple("Usage", "total used free")
 
 
 @pytest.fixture
-def data(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data(run: Run, tmp_path: Path, port: int) -> Path:
     """The data folder of a service that has a database with one receipt in it."""
     assert run("key", "show").code == REFUSED, "there is one already"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    monkeypatch.setenv("TAIJITU_PORT", str(port))
     data = tmp_path / "data"
     data.mkdir(0o700)
     (data / "key").touch(0o600)
@@ -54,6 +49,7 @@ def verdicts(run: Run) -> dict[str, tuple[str, str]]:
     return {each["about"]: (each["verdict"], each["text"]) for each in found}
 
 
+@pytest.mark.usefixtures("port")
 def test_before_the_first_start_all_is_well_and_nothing_is_made(run: Run, tmp_path: Path) -> None:
     ended = run("doctor")
     assert ended.code == 0

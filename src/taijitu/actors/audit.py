@@ -1,10 +1,11 @@
 """The audit: now and then, what the bucket holds is held against what the cells say.
 
-An object that nobody refers to gets a sweep (a URL that outlived its time may have brought it);
-bytes that an entry counts on and that are gone make the entry Lost, and an alarm. CARs in which
-nobody has looked yet, or no version that would find all that this one does, are described at last,
-one after the other: whoever stores one meanwhile does not wait behind all of them. What is found is
-only a reason to ask: the machines decide, as of what was read.
+An object that nobody refers to gets a sweep (a URL that outlived its time may have brought it), and
+so does one that has vanished and of which something is known still. Bytes that an entry counts on
+and that are gone make the entry Lost, and an alarm. CARs in which nobody has looked yet, or no
+version that would find all that this one does, are described at last, one after the other: whoever
+stores one meanwhile does not wait behind all of them. What is found is only a reason to ask: the
+machines decide, as of what was read.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from taijitu.machines.contents import Describe, contents_at
 from taijitu.machines.entry import undescribed
 
 PAGE: Final = 200
-"""Entries that are read at once."""
+"""Cells that are read at once."""
 
 PAUSE_SECONDS: Final = 0.01
 """Between two pages or objects, so that an audit never gets in the way."""
@@ -54,6 +55,8 @@ class Audit:
             objects += 1
             swept += await self._sweep_if_unclaimed(multibase.encode("z", multihash))
             await asyncio.sleep(PAUSE_SECONDS)
+        async for multihash in self._known():
+            swept += await self._sweep_if_unclaimed(multihash)
         async for head, state in self._stored():
             entries += 1
             if await self.bucket.stat(multibase.decode(state.attempt.multihash)) is None:
@@ -103,11 +106,21 @@ class Audit:
         return not isinstance(done.state, contents.Unread)
 
     async def _stored(self) -> AsyncIterator[tuple[Head, entry.Stored]]:
+        async for head in self._heads("entry/"):
+            if isinstance(head.state, entry.Stored):
+                yield head, head.state
+
+    async def _known(self) -> AsyncIterator[str]:
+        """Of whose bytes somebody said what lies in them, or tries to."""
+        async for head in self._heads("contents/"):
+            if not isinstance(head.state, contents.Unread):
+                yield head.path[1]
+
+    async def _heads(self, prefix: str) -> AsyncIterator[Head]:
         after = ""
-        while rows := await self.engine.storage.scan("entry/", after=after, limit=PAGE):
+        while rows := await self.engine.storage.scan(prefix, after=after, limit=PAGE):
             for row in rows:
                 head, _ = read_head(self.engine.machines, row)
-                if isinstance(head.state, entry.Stored):
-                    yield head, head.state
+                yield head
             after = rows[-1].path
             await asyncio.sleep(PAUSE_SECONDS)

@@ -362,6 +362,28 @@ async def test_what_the_disk_has_lost_is_forgotten_once_somebody_sees_it(world: 
     assert (await world.contents(), await world.found()) == (Unread(), [])
 
 
+async def test_what_is_known_of_bytes_that_vanished_before_their_sweep_is_forgotten_by_an_audit(
+    world: Scanning,
+) -> None:
+    """Alice's sweep came while Bob had them, and Bob's, for whom there never was a URL, to nothing:
+    the clock had been set back. An audit that looked at the bucket alone would not miss them."""
+    await world.store()
+    await world.store(space=bob.did)
+    await world.pass_time(200_000)
+    await world.remove(alice.did, CAR)
+    await world.quiet()
+    world.clock.time -= 250_000
+    await world.remove(bob.did, CAR)
+    await world.quiet()
+    del world.bucket.stored[multihash(CAR)]
+    assert (await world.contents(), await world.found()) == (READ, places(CAR, BLOCKS))
+
+    await world.pass_time(300_000)
+    assert (await Audit(world.engine, world.bucket).run()).swept == 1
+    await world.quiet()
+    assert (await world.contents(), await world.found()) == (Unread(), [])
+
+
 async def test_an_audit_finds_cars_that_nobody_has_looked_through(world: Scanning) -> None:
     """Stored by a version that knew nothing of it: then no cell was asked."""
     data = [car_of(BLOCKS[0]), car_of(BLOCKS[1])]

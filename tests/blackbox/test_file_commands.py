@@ -140,6 +140,21 @@ def test_a_folder_is_put_listed_shown_got_back_and_removed(shell: Shell, folder:
     assert shell("rm", cid).code == 1
 
 
+def test_what_a_space_holds_is_listed_with_what_it_belongs_to(shell: Shell, folder: Path) -> None:
+    put = json.loads(shell("put", "holiday", "--json").out)
+    (shard,) = put["shards"]
+    lines = [line.split() for line in shell("ls", "--blobs").out.decode().splitlines()]
+    assert {line[0]: line[5:] for line in lines} == {put["index"]: [], shard: [put["cid"]]}
+    told = [json.loads(line) for line in shell("ls", "--blobs", "--json").out.splitlines()]
+    assert sum(each["size"] for each in told) == put["stored"]
+    uploads = {each["link"]: each["uploads"] for each in told}
+    assert uploads == {put["index"]: [], shard: [put["cid"]]}
+
+    assert shell("rm", put["index"]).code == 0
+    assert [line.split()[0] for line in shell("ls", "--blobs").out.decode().splitlines()] == [shard]
+    assert shell("ls", put["cid"], "--blobs").code == 2
+
+
 def test_every_answer_is_there_for_programs(shell: Shell, folder: Path) -> None:
     first, again = (json.loads(shell("put", "holiday", "--json").out) for _ in range(2))
     assert first["url"] == f"{shell.url}/ipfs/{first['cid']}"

@@ -1,14 +1,16 @@
 """`taijitu ls`: what a space holds, and what is in a folder."""
 
 import sys
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from taijitu.cli import words
 from taijitu.cli.asking import Who, Whom, has_key, run
+from taijitu.cli.trouble import Misuse
 
 if TYPE_CHECKING:
-    from taijitu.client import Client, Item, Upload
+    from taijitu.client import Blob, Client, Item, Upload
 
 
 def ls(
@@ -17,6 +19,7 @@ def ls(
     *,
     who: Who | None = None,
     whom: Whom | None = None,
+    blobs: bool = False,
     json: bool = False,
 ) -> None:
     """List what a space holds, the newest first; or, of CID or CID/path, what is in that folder.
@@ -29,11 +32,20 @@ def ls(
     ----------
     path
         CID or CID/path of a folder. It takes no key. Default: the space.
+    blobs
+        List the blobs instead that uploads are stored as, one a line: the link, the size, since
+        when, and the upload that it is a shard of. Where none is named it is the index of one, or
+        what is left of a put that broke off: say that again, or `taijitu rm` the link.
     json
         Print JSON, a line for each: {"cid", "shards", "insertedAt"} for an upload, {"link", "size",
-        "insertedAt", "origin"} for a CAR, {"name", "cid", "size"} for what is in a folder.
+        "insertedAt", "origin"} for a CAR, {"name", "cid", "size"} for what is in a folder, {"link",
+        "size", "insertedAt", "uploads"} for a blob.
     """
-    if path is None:
+    if blobs and path is not None:
+        raise Misuse("--blobs lists those of a space: leave the CID out")
+    if blobs:
+        run(lambda client: all_blobs(client, json), whom or Whom(), who or Who())
+    elif path is None:
         run(lambda client: space(client, json), whom or Whom(), who or Who())
     else:
         asking = who or Who() if has_key(who or Who()) else None
@@ -90,6 +102,30 @@ async def cars(client: "Client", json: bool) -> bool:
     return found
 
 
+async def all_blobs(client: "Client", json: bool) -> None:
+    from taijitu.ipld.cid import CAR, link_with
+
+    uploads: defaultdict[bytes, list[str]] = defaultdict(list)
+    async for upload in client.space.uploads.list():
+        for shard in upload.shards:
+            uploads[shard.multihash].append(str(upload.root))
+    async for blob in client.space.blobs.list():
+        link, named = link_with(blob.digest, CAR), uploads.get(blob.digest, [])
+        if json:
+            words.print_json({"link": str(link), **blob_as_json(blob), "uploads": named})
+        else:
+            print(f"{link}  {words.size(blob.size):>9}  {since(blob)}  {' '.join(named)}".rstrip())
+
+
+def blob_as_json(blob: "Blob") -> dict[str, object]:
+    at = blob.inserted_at
+    return {"size": blob.size, "insertedAt": at and at.isoformat()}
+
+
+def since(listed: "Blob | Item | Upload") -> str:
+    return f"{listed.inserted_at:%Y-%m-%d %H:%M}" if listed.inserted_at else ""
+
+
 def upload_as_json(upload: "Upload") -> dict[str, object]:
     return {
         "cid": str(upload.root),
@@ -99,9 +135,8 @@ def upload_as_json(upload: "Upload") -> dict[str, object]:
 
 
 def upload_as_line(upload: "Upload") -> str:
-    since = f"{upload.inserted_at:%Y-%m-%d %H:%M}" if upload.inserted_at else ""
     shards = words.count(len(upload.shards), "shard", "shards")
-    return f"{upload.root}  {shards:>9}  {since}".rstrip()
+    return f"{upload.root}  {shards:>9}  {since(upload)}".rstrip()
 
 
 def as_json(item: "Item") -> dict[str, object]:
@@ -114,5 +149,4 @@ def as_json(item: "Item") -> dict[str, object]:
 
 
 def as_line(item: "Item") -> str:
-    since = f"{item.inserted_at:%Y-%m-%d %H:%M}" if item.inserted_at else ""
-    return f"{item.link}  {words.size(item.size):>9}  {since}".rstrip()
+    return f"{item.link}  {words.size(item.size):>9}  {since(item)}".rstrip()

@@ -207,6 +207,8 @@ def test_what_was_given_is_passed_on_shown_and_taken_back(
 
     revoked = run("revoke", "proofs/bob.car", **ALICE)
     assert (revoked.code, revoked.out[:12]) == (0, "revoked bafy")
+    again = run("revoke", "proofs/bob.car", "--json", **ALICE)
+    assert json.loads(again.out) == {"revoked": revoked.out.split()[1]}
     refused = run("ls", **asking)
     assert refused.code == 1
     assert "revoked" in refused.err

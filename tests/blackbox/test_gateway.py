@@ -110,8 +110,9 @@ async def test_an_operator_blocks_and_unblocks_while_the_service_runs_or_not(
         assert "a court says so" in taijitu(service, "blocked").out
 
         service.stop()
-        done = taijitu(service, "block", str(archive.link))
-        assert (done.code, done.out) == (0, f"{archive.link} is not given out.\n")
+        done = taijitu(service, "block", str(archive.link), "--json")
+        told = json.loads(done.out)
+        assert (done.code, told["cid"], told["also_in"]) == (0, str(archive.link), [])
         listed = json.loads(taijitu(service, "blocked", "--json").out)
         assert [each["cid"] for each in listed] == [str(archive.link), str(content.link)]
         service.start()
@@ -121,7 +122,8 @@ async def test_an_operator_blocks_and_unblocks_while_the_service_runs_or_not(
         undone = taijitu(service, "unblock", str(content.link))
         assert (undone.code, undone.out) == (0, f"{content.link} is given out again.\n")
         assert await status(client, content.path) == 410, "it lies in what is blocked"
-        assert taijitu(service, "unblock", str(archive.link)).code == 0
+        undone = taijitu(service, "unblock", str(archive.link), "--json")
+        assert json.loads(undone.out) == {"cid": str(archive.link), "denied": True}
         assert await status(client, content.path) == 200
         again = taijitu(service, "unblock", str(content.link))
         assert (again.code, again.out) == (0, f"{content.link} was not blocked.\n")

@@ -15,7 +15,16 @@ from aiohttp import web
 
 from client.forger import CONTENT_TYPE, Forger, lying
 from support.eventually import eventually
-from taijitu.client import Client, Retry, Signer, Unavailable, Untrusted, WrongBytes, new_key
+from taijitu.client import (
+    Client,
+    NotAccepted,
+    Retry,
+    Signer,
+    Unavailable,
+    Untrusted,
+    WrongBytes,
+    new_key,
+)
 from taijitu.client.connection import Times
 from taijitu.ipld import car, varint
 from taijitu.ipld.carstream import BLOCK_SIZE_MAX
@@ -344,3 +353,18 @@ async def test_a_receipt_that_comes_by_itself_is_signed_by_who_ran_it(
     async with client_of(forger, alice) as client:
         with pytest.raises(Untrusted, match="signed by nobody who was to run it"):
             await client.blobs.add(DATA)
+
+
+async def test_a_gateway_that_leads_in_a_circle_is_not_followed_for_long(forger: Forger) -> None:
+    asked: list[str] = []
+
+    async def circle(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path_qs)
+        return web.Response(status=302, headers={"location": str(request.url)})
+
+    file = File(forger)
+    forger.object = circle
+    async with client_of(forger) as client:
+        with pytest.raises(NotAccepted, match="redirects without end"):
+            await read(client, file)
+    assert 1 < len(asked) < 20

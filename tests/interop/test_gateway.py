@@ -114,6 +114,32 @@ async def test_verified_fetch_finds_its_way_through_a_sharded_directory(
         assert each == each | {"status": 200} | told(name.encode())
 
 
+async def test_verified_fetch_gets_directories(service: Service, clients: Asked) -> None:
+    """As the block that lists what is in them, or as the page that stands for them."""
+    page = b"<!doctype html><title>Home</title>"
+    home = folder({"index.html": file(page), "a.txt": file(b"a")})
+    plain = folder({"one.txt": file(b"1"), "two.txt": file(b"2")})
+    many = folder({f"{number:04}.txt": file(b"many") for number in range(1_500)})
+    await store(service, home, plain, many)
+    shown, listed, sharded = clients.answers(
+        {"how": "verified", "path": f"{home.link}/"},
+        {"how": "verified", "path": f"{plain.link}/"},
+        {
+            "how": "verified",
+            "path": f"{many.link}/",
+            "headers": {"accept": "application/vnd.ipld.raw"},
+        },
+    )
+    assert shown == shown | {"status": 200} | told(page)
+    assert listed == listed | {"status": 200} | told(root_block(plain))
+    assert sharded == sharded | {"status": 200} | told(root_block(many))
+
+
+def root_block(stored: Stored) -> bytes:
+    (found,) = {bytes(each.data) for each in stored.blocks if each.link == stored.link}
+    return found
+
+
 async def test_what_was_stored_is_rebuilt_byte_for_byte(service: Service, clients: Asked) -> None:
     data = os.urandom(2_500_000)
     files = {

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from taijitu.buckets.files import Incoming, Outgoing, sync_folder
+from taijitu.buckets.files import Incoming, Outgoing, read_part, sync_folder
 from taijitu.buckets.names import DIGEST_SIZE, digest_of, multihash_of
 from taijitu.buckets.port import READ_CHUNK, Upload, WrongBytes
 from taijitu.buckets.presign import Presigner
@@ -161,6 +161,10 @@ class DiskBucket:
                 yield chunk
         finally:
             self.bytes_pool.submit(file.close)
+
+    async def read_at(self, multihash: bytes, start: int, length: int) -> bytes:
+        path = self.text_of(digest_of(multihash))
+        return await self.run(self.bytes_pool, lambda: read_part(path, start, length))
 
     def arrive(self, multihash: bytes, size: int) -> "DiskArrival":
         return DiskArrival(self, digest_of(multihash), size)

@@ -100,6 +100,18 @@ class Outgoing:
                 self.file.close()
 
 
+def read_part(path: str, start: int, length: int) -> bytes:
+    """What there is of `length` bytes from `start` on. Raises `Missing`."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise Missing("no object with that digest") from None
+    try:
+        return os.pread(fd, length, start)
+    finally:
+        os.close(fd)
+
+
 def write_all(fd: int, data: bytes) -> None:
     """Write all of `data`; a disk may take it in pieces."""
     view = memoryview(data)

@@ -50,6 +50,13 @@ class MemoryBucket:
         for at in range(start, end, READ_CHUNK):
             yield data[at : min(end, at + READ_CHUNK)]
 
+    async def read_at(self, multihash: bytes, start: int, length: int) -> bytes:
+        digest_of(multihash)
+        data = self.stored.get(multihash)
+        if data is None:
+            raise Missing("no object with that digest")
+        return data[start : start + length]
+
     def arrive(self, multihash: bytes, size: int) -> "MemoryArrival":
         return MemoryArrival(self.stored, multihash, size)
 

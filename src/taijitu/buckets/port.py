@@ -101,6 +101,10 @@ class Bucket(Protocol):
         that reaches past the end gives what there is."""
         ...
 
+    async def read_at(self, multihash: bytes, start: int, length: int) -> bytes:
+        """The same at once: for what is short, and will be held as a whole anyway."""
+        ...
+
 
 class Arrival(Protocol):
     """One object on its way in. An async context: leaving it unfinished keeps nothing."""

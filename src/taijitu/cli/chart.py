@@ -30,6 +30,7 @@ def chart(
     *,
     states: bool = False,
     message: str | None = None,
+    all_: Annotated[bool, Parameter(name="--all", negative=())] = False,
     at: tuple[str, str] | None = None,
     mermaid: bool = False,
     table: bool = False,
@@ -43,11 +44,13 @@ def chart(
     Parameters
     ----------
     machine
-        store (also called entry), allocation, ledger or blob.
+        store (also called entry), or any other that --list names.
     states
         Draw states and messages only, without actors.
     message
         Draw only what one message does, as in --message store/add.
+    all_
+        Draw also what is asked of others without waiting for it, as that CARs are looked through.
     at
         A space and a CID: show where this object is now.
     mermaid
@@ -62,10 +65,10 @@ def chart(
     if list_:
         print(listed())
         return
-    if states and message is not None:
-        raise Misuse("--states and --message are two different charts: choose one")
+    if states + all_ + (message is not None) > 1:
+        raise Misuse("--states, --message and --all are different charts: choose one")
     found = named(machine)
-    drawn = draw(found, states, message)
+    drawn = draw(found, states, message, all_)
     place = "" if at is None else place_of(found, *at)
     if place and not table:
         drawn = light(drawn, place)
@@ -88,13 +91,14 @@ def named(name: str) -> "Machine":
     return machine
 
 
-def draw(machine: "Machine", states: bool, message: str | None) -> "Chart":
+def draw(machine: "Machine", states: bool, message: str | None, all_: bool) -> "Chart":
     """The view that was asked for. Raises `Misuse` for a message that the machine does not
     know."""
-    from taijitu.kernel.chart import about, states_only, whole
+    from taijitu.kernel.chart import about, everything, states_only, whole
 
     if message is None:
-        return states_only(machine) if states else whole(machine)
+        view = states_only if states else everything if all_ else whole
+        return view(machine)
     if message not in machine.messages:
         known = ", ".join(machine.messages)
         raise Misuse(f"{machine.name} hears no {message!r}; it hears {known}")

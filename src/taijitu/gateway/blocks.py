@@ -8,7 +8,6 @@ had is an exception, never an empty answer.
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from taijitu.actors.slices import HASHES
@@ -43,7 +42,7 @@ HASHED_AT_ONCE: Final = 32 * 1024
 """Bytes that are hashed where they are; more, in a thread."""
 
 MISSES_WAIT_MAX: Final = 16
-"""Those who wait at once for what is being looked through. To others what is missing is not here:
+"""Those who wait at once for what is being looked through. Others are told at once how it stands:
 otherwise those who ask for what nobody has would sooner or later have all places of a gateway."""
 
 MISS_SECONDS_MAX: Final = 2
@@ -241,13 +240,9 @@ class Blocks:
     async def _read_at(self, place: SliceRow) -> bytes | None:
         """What lies in a place, as much as there is; `None` if the object is gone."""
         try:
-            async with aclosing(
-                self.bucket.read(place.shard, place.offset, place.length)
-            ) as chunks:
-                parts = [chunk async for chunk in chunks]
+            return await self.bucket.read_at(place.shard, place.offset, place.length)
         except Missing:
             return None
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _over(self, multihash: bytes, reading: asyncio.Task[bytes]) -> None:
         del self.under_way[multihash]

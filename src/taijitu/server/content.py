@@ -229,6 +229,8 @@ class Content:
         if (answer := look.unchanged(headers)) is not None:
             return answer
         if look.is_head:
+            if kind is None:
+                headers["content-type"] = await self.type_of(file, b"")
             headers["content-length"] = str(file.size)
             return HttpAnswer(200, headers | policy(headers))
         part = wanted(look, headers, file.size)

@@ -115,6 +115,8 @@ class BucketContract:
         for start, length in ((0, 1), (5, 0), (READ_CHUNK - 1, READ_CHUNK), (7, None)):
             part = data[start:] if length is None else data[start : start + length]
             assert await whole(subject.bucket, multihash, start, length) == part
+            if length is not None:
+                assert await subject.bucket.read_at(multihash, start, length) == part
 
     async def test_a_part_past_the_end_gives_what_there_is(self, subject: Subject) -> None:
         multihash, data = some_bytes(10)
@@ -122,6 +124,8 @@ class BucketContract:
         assert await whole(subject.bucket, multihash, 8, 100) == data[8:]
         assert await whole(subject.bucket, multihash, 10, 1) == b""
         assert await whole(subject.bucket, multihash, 11) == b""
+        assert await subject.bucket.read_at(multihash, 8, 100) == data[8:]
+        assert await subject.bucket.read_at(multihash, 11, 1) == b""
 
     async def test_no_chunk_is_larger_than_promised(self, subject: Subject) -> None:
         multihash, data = some_bytes(2 * READ_CHUNK + 1)
@@ -131,11 +135,12 @@ class BucketContract:
 
     async def test_reading_what_is_absent_says_so(self, subject: Subject) -> None:
         absent, _ = some_bytes(1)
-        try:
-            await whole(subject.bucket, absent)
-        except Missing:
-            return
-        raise AssertionError("an absent object was read")
+        for reading in (whole(subject.bucket, absent), subject.bucket.read_at(absent, 0, 1)):
+            try:
+                await reading
+            except Missing:
+                continue
+            raise AssertionError("an absent object was read")
 
     async def test_what_was_deleted_is_absent(self, subject: Subject) -> None:
         multihash, data = some_bytes(10)

@@ -6,7 +6,7 @@ import pytest
 
 from taijitu.cli.chart import ALIASES, HERE, bands, light, marked
 from taijitu.cli.trouble import Refusal
-from taijitu.kernel.chart import about, states_only, whole
+from taijitu.kernel.chart import about, everything, states_only, whole
 from taijitu.kernel.mermaid import mermaid
 from taijitu.kernel.table import LEGEND, as_text, table
 from taijitu.machines import MACHINES
@@ -34,6 +34,12 @@ def test_states_and_messages_have_charts_of_their_own(run: Run) -> None:
     assert run("chart", "--message", "store/add", "--mermaid").out == mermaid(
         about(ENTRY, "store/add")
     )
+
+
+def test_what_is_asked_of_others_without_waiting_is_drawn_as_well(run: Run) -> None:
+    drawn = run("chart", "--all", "--mermaid").out
+    assert drawn == mermaid(everything(ENTRY))
+    assert 'Stored -. "⚙️ contents/describe" .-> contents' in drawn
 
 
 def test_all_machines_are_listed_by_the_names_that_they_go_by(run: Run) -> None:

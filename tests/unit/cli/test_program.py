@@ -87,6 +87,7 @@ def test_serving_imports_nothing_that_only_people_need() -> None:
         (["chart", "nothing"], "there is store, entry"),
         (["chart", "--message", "store/nothing"], "it hears store/add"),
         (["chart", "--states", "--message", "store/add"], "choose one"),
+        (["chart", "--all", "--states"], "choose one"),
         (["chart", "ledger", "--at", "did:key:z6Mk", "bafy"], "store only"),
     ],
 )

@@ -70,6 +70,28 @@ async def test_head_says_what_get_would_and_reads_no_leaf(site: Site) -> None:
     }
 
 
+@pytest.mark.parametrize("begins", [b"%PDF-1.7\n", b"\x89PNG\r\n\x1a\n", b"<!doctype html>", b""])
+async def test_head_says_what_get_would_also_of_what_has_no_name(site: Site, begins: bytes) -> None:
+    """To know its type takes its first bytes."""
+    stored = file(begins + bytes(3_000 if begins else 0), 1_000)
+    await site.store(stored)
+    head, whole = await site.head(stored.path), await site.get(stored.path)
+    varying = {"date", "x-request-id"}
+    assert {k: v for k, v in head.headers.items() if k not in varying} == {
+        k: v for k, v in whole.headers.items() if k not in varying
+    }
+    assert "content-type" in head.headers
+    assert head.body == b""
+
+
+async def test_what_has_to_match_another_tag_is_refused(site: Site) -> None:
+    stored = file(b"text")
+    await site.store(stored)
+    tag = (await site.head(stored.path)).headers["etag"]
+    assert (await site.get(stored.path, if_match=tag)).body == b"text"
+    assert (await site.get(stored.path, if_match='"another"')).status == 412
+
+
 @pytest.mark.parametrize(
     ("asked", "start", "end"),
     [

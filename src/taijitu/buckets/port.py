@@ -102,7 +102,8 @@ class Bucket(Protocol):
         ...
 
     async def read_at(self, multihash: bytes, start: int, length: int) -> bytes:
-        """The same at once: for what is short, and will be held as a whole anyway."""
+        """The same at once: for what is short, and will be held as a whole anyway. Raises
+        `Missing`."""
         ...
 
 

@@ -97,8 +97,9 @@ def draw(machine: "Machine", states: bool, message: str | None, all_: bool) -> "
     from taijitu.kernel.chart import about, everything, states_only, whole
 
     if message is None:
-        view = states_only if states else everything if all_ else whole
-        return view(machine)
+        if states:
+            return states_only(machine)
+        return everything(machine) if all_ else whole(machine)
     if message not in machine.messages:
         known = ", ".join(machine.messages)
         raise Misuse(f"{machine.name} hears no {message!r}; it hears {known}")

@@ -10,7 +10,7 @@ from taijitu.cli.asking import Who, Whom, has_key, run
 from taijitu.cli.trouble import Misuse
 
 if TYPE_CHECKING:
-    from taijitu.client import Blob, Client, Item, Upload
+    from taijitu.client import Blob, Client, Item, Link, Upload
 
 
 def ls(
@@ -112,14 +112,18 @@ async def all_blobs(client: "Client", json: bool) -> None:
     async for blob in client.space.blobs.list():
         link, named = link_with(blob.digest, CAR), uploads.get(blob.digest, [])
         if json:
-            words.print_json({"link": str(link), **blob_as_json(blob), "uploads": named})
+            words.print_json(blob_as_json(blob, link, named))
         else:
             print(f"{link}  {words.size(blob.size):>9}  {since(blob)}  {' '.join(named)}".rstrip())
 
 
-def blob_as_json(blob: "Blob") -> dict[str, object]:
-    at = blob.inserted_at
-    return {"size": blob.size, "insertedAt": at and at.isoformat()}
+def blob_as_json(blob: "Blob", link: "Link", uploads: list[str]) -> dict[str, object]:
+    return {
+        "link": str(link),
+        "size": blob.size,
+        "insertedAt": blob.inserted_at and blob.inserted_at.isoformat(),
+        "uploads": uploads,
+    }
 
 
 def since(listed: "Blob | Item | Upload") -> str:

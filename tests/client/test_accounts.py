@@ -24,8 +24,8 @@ from taijitu.client import (
     accounts,
     asking,
 )
-from taijitu.client.client import HEADERS
 from taijitu.client.proofs import read
+from taijitu.client.session import HEADERS
 from taijitu.ipld.cid import Link
 from taijitu.server.identity import existing_key
 from taijitu.ucan import session

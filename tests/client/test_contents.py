@@ -22,11 +22,14 @@ from taijitu.client import (
     Signer,
     Unreadable,
     Unusable,
+    blocks,
     new_key,
 )
 from taijitu.client import files as packing
 from taijitu.client.blocks import Shards
-from taijitu.client.store import link_of
+from taijitu.client.content import Progress
+from taijitu.client.fetching import stream
+from taijitu.client.session import Session
 from taijitu.client.unpacking import Got
 from taijitu.ipld import car, dagpb
 from taijitu.ipld.cid import DAG_PB, RAW, Link, link_to
@@ -104,14 +107,17 @@ def directory(**entries: Block) -> Block:
     return node(Data(Kind.DIRECTORY), [named(name, block) for name, block in entries.items()])
 
 
-class Counting(Client):
-    """It remembers which CARs it has fetched."""
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Link]:
+    """The shards that are fetched, one after the other."""
+    links: list[Link] = []
 
-    fetched: list[Link]
+    def counting(session: Session, link: Link, progress: Progress) -> AsyncGenerator[bytes]:
+        links.append(link)
+        return stream(session, link, progress)
 
-    def stream(self, link: Link | str, **more: Any) -> AsyncGenerator[bytes]:
-        self.fetched.append(link_of(link))
-        return super().stream(link, **more)
+    monkeypatch.setattr(blocks, "stream", counting)
+    return links
 
 
 class Reluctant(BytesIO):
@@ -193,38 +199,34 @@ async def test_without_a_gateway_the_shards_of_the_space_are_read(
 
 
 async def test_of_the_shards_only_those_are_read_that_are_wanted(
-    serve: Serve, alice: Signer, tmp_path: Path
+    serve: Serve, alice: Signer, tmp_path: Path, fetched: list[Link]
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     for name in "abc":
         (folder / name).write_bytes(os.urandom(MIB))
     service = serve(TAIJITU_GATEWAY="off")
-    client = Counting(service.url, key=alice)
-    client.fetched = []
-    async with client:
+    async with Client(service.url, key=alice) as client:
         more: dict[str, Any] = {"shard_size": MIB + 2000, "at_once": 2, "progress": lambda _: None}
         made = await packing.put(client.space, folder, **more)
         assert len(made.shards) == 3
         assert [each.name async for each in client.contents.list(made.root)] == ["a", "b", "c"]
-        assert client.fetched == [made.shards[-1]]
-        client.fetched.clear()
+        assert fetched == [made.shards[-1]]
+        fetched.clear()
         await client.get(made.root, tmp_path / "back")
-        assert sorted(client.fetched) == sorted(made.shards)
+        assert sorted(fetched) == sorted(made.shards)
     assert contents_of(tmp_path / "back") == contents_of(folder)
 
 
 async def test_for_a_path_that_is_not_there_no_shard_is_fetched_if_the_gateway_has_the_root(
-    service: Service, alice: Signer, folder: Path, tmp_path: Path
+    service: Service, alice: Signer, folder: Path, tmp_path: Path, fetched: list[Link]
 ) -> None:
-    client = Counting(service.url, key=alice)
-    client.fetched = []
-    async with client:
+    async with Client(service.url, key=alice) as client:
         made = await client.put(folder)
         for path in ("nowhere", "below/nowhere", "empty/more"):
             with pytest.raises(NotFound, match=r"there is no 'nowhere'|is a file"):
                 await client.get(f"{made.root}/{path}", tmp_path / "x")
-    assert client.fetched == []
+    assert fetched == []
 
 
 async def test_a_disk_that_takes_a_little_at_a_time_gets_all_of_a_block(

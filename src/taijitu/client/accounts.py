@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from taijitu.client.asking import ok_of
 from taijitu.client.failures import Unavailable, Unusable, refused
 from taijitu.client.proofs import Proof, chosen, decode, end_of
+from taijitu.client.session import Session
 from taijitu.ipld.cid import Link
 from taijitu.kernel.record import Record
 from taijitu.ucan import principal
@@ -22,9 +23,6 @@ from taijitu.ucan.issue import delegate as issue
 from taijitu.ucan.principal import InvalidDid
 from taijitu.ucan.session import request_in
 from taijitu.ucan.signer import SEED_SIZE, Signer
-
-if TYPE_CHECKING:
-    from taijitu.client.client import Client
 
 LOGIN_TIME: Final = 15 * 60.0
 """Seconds that a login is waited for: as long as it can be confirmed here."""
@@ -57,22 +55,22 @@ def account_of(email: str) -> str:
 
 
 async def login(
-    client: "Client", email: str, can: Iterable[str] = ("*",), within: float = LOGIN_TIME
+    session: Session, email: str, can: Iterable[str] = ("*",), within: float = LOGIN_TIME
 ) -> tuple[Proof, ...]:
     """See `Client.login`."""
     nb = {"iss": account_of(email), "att": [{"can": each} for each in can]}
-    asked = await client.exchange("access/authorize", nb, client.agent.did)
+    asked = await session.exchange("access/authorize", nb, session.agent.did)
     if not asked.receipt.is_ok:
         raise refused(asked.receipt.out["error"])
     request = ok_of(asked.receipt).get("request")
     wanted = request if isinstance(request, Link) else asked.receipt.ran
     end, pause = monotonic() + within, LOOK
-    while not (proofs := [each for each in await claim(client) if is_for(each, wanted)]):
+    while not (proofs := [each for each in await claim(session) if is_for(each, wanted)]):
         if monotonic() > end:
             raise Unavailable(f"nobody has confirmed the login of {email} within {within:g} s")
         await asyncio.sleep(pause)
         pause = min(pause * 1.2, LOOK_MAX)
-    client.hold(*proofs)
+    session.hold(*proofs)
     return tuple(proofs)
 
 
@@ -80,10 +78,10 @@ def is_for(proof: Proof, request: Link) -> bool:
     return request_in(proof.delegation) == request
 
 
-async def claim(client: "Client") -> list[Proof]:
+async def claim(session: Session) -> list[Proof]:
     """What others have delegated to the agent, and left at the service. Anybody can: what cannot be
     read is not for us, and keeps nobody from the rest. Raises `Refused`."""
-    ok = await client.invoke("access/claim", space=client.agent.did)
+    ok = await session.invoke("access/claim", space=session.agent.did)
     found: Any = ok.get("delegations")
     archives = cast("Mapping[str, object]", found if isinstance(found, dict) else {})
     proofs: list[Proof] = []
@@ -95,23 +93,23 @@ async def claim(client: "Client") -> list[Proof]:
 
 
 def delegate(
-    client: "Client", to: str, can: Iterable[str], expiration: int | None, space: str
+    session: Session, to: str, can: Iterable[str], expiration: int | None, space: str
 ) -> Proof:
     """See `Client.delegate`."""
-    now, agent = int(time()), client.agent.did
+    now, agent = int(time()), session.agent.did
     blocks: dict[Link, bytes] = {}
     proofs: dict[Link, None] = {}
     ends = [expiration]
     for each in can:
-        carried = chosen(client.proofs, each, space, agent, now)
+        carried = chosen(session.proofs, each, space, agent, now)
         proofs |= dict.fromkeys(carried.links)
         blocks |= carried.blocks
         if space != agent:
-            ends.append(end_of(client.proofs, each, space, agent))
+            ends.append(end_of(session.proofs, each, space, agent))
     expiration = min([end for end in ends if end is not None], default=None)
     try:
         made = issue(
-            client.agent,
+            session.agent,
             to,
             [{"can": each, "with": space} for each in can],
             expiration=expiration,
@@ -122,13 +120,13 @@ def delegate(
     return Proof(made, {**blocks, made.link: made.data})
 
 
-async def revoke(client: "Client", proof: Proof) -> None:
+async def revoke(session: Session, proof: Proof) -> None:
     """See `Client.revoke`."""
     ucan = proof.delegation
-    answer = await client.exchange(
+    answer = await session.exchange(
         "ucan/revoke",
         {"ucan": ucan.link},
-        client.agent.did,
+        session.agent.did,
         company={ucan.link: ucan.data},
         proofs=[ucan.link],
     )
@@ -136,16 +134,16 @@ async def revoke(client: "Client", proof: Proof) -> None:
         raise refused(answer.receipt.out["error"])
 
 
-async def create_space(client: "Client", account: str | None) -> NewSpace:
+async def create_space(session: Session, account: str | None) -> NewSpace:
     """See `Client.create_space`."""
     key = Signer.from_seed(os.urandom(SEED_SIZE))
-    proof = owned(key, client.agent.did)
+    proof = owned(key, session.agent.did)
     if account is not None:
-        nb = {"provider": (await client.service()).did, "consumer": key.did}
-        await client.invoke("provider/add", nb, space=account_of(account))
-    client.hold(proof)
+        nb = {"provider": (await session.service()).did, "consumer": key.did}
+        await session.invoke("provider/add", nb, space=account_of(account))
+    session.hold(proof)
     if account is not None:
-        await leave(client, owned(key, account_of(account)), key.did)
+        await leave(session, owned(key, account_of(account)), key.did)
     return NewSpace(key, proof)
 
 
@@ -155,11 +153,11 @@ def owned(key: Signer, by: str) -> Proof:
     return Proof(made, {made.link: made.data})
 
 
-async def leave(client: "Client", proof: Proof, space: str) -> None:
+async def leave(session: Session, proof: Proof, space: str) -> None:
     """Leave a delegation over a space at the service, for its audience to claim: an account gives
     it to every agent that logs in. Raises `Refused`."""
     link = proof.delegation.link
-    answer = await client.exchange(
+    answer = await session.exchange(
         "access/delegate",
         {"delegations": {str(link): link}},
         space,

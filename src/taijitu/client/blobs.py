@@ -6,7 +6,7 @@ Law: `add` ends once the service has accepted the bytes, in a receipt, or with a
 import asyncio
 from collections.abc import AsyncGenerator
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taijitu.client import answers
 from taijitu.client.answers import Blob, BlobAdded, BlobPage, Removed
@@ -15,21 +15,19 @@ from taijitu.client.content import Content, Progress, Source, ignore, opened
 from taijitu.client.failures import NotFound, Unavailable, Untrusted, refused
 from taijitu.client.promised import Promised, location_in, promised, receipt_for
 from taijitu.client.retry import Again
+from taijitu.client.session import Session
 from taijitu.client.store import LOOK, LOOK_MAX, PAGE, STORED_TIME_MAX, link_of, send
 from taijitu.ipld.cid import Link
 from taijitu.ucan import receipt as receipts
 from taijitu.ucan.receipt import Receipt
 from taijitu.ucan.signer import InvalidKey, Signer, from_archive
 
-if TYPE_CHECKING:
-    from taijitu.client.client import Client
-
 
 class Blobs:
     """`space/blob/*` of one space."""
 
-    def __init__(self, client: "Client", space: str) -> None:
-        self.client = client
+    def __init__(self, session: Session, space: str) -> None:
+        self.session = session
         self.space = space
 
     async def add(
@@ -44,7 +42,7 @@ class Blobs:
 
     async def upload(self, content: Content, sending: Progress = ignore) -> BlobAdded:
         """Ask for room, send, tell that it is sent, and wait for the receipt that accepts it."""
-        patience = self.client.patience(f"uploading {content.link}")
+        patience = self.session.patience(f"uploading {content.link}")
         sent = False
         while True:
             asked = await self.room(content)
@@ -53,7 +51,7 @@ class Blobs:
             if where is None or (put is not None and put.is_ok):
                 break
             try:
-                await send(self.client.connection, *where, content, sending)
+                await send(self.session.connection, *where, content, sending)
             except Again as why:
                 await patience.wait(why)
             else:
@@ -71,10 +69,10 @@ class Blobs:
     async def room(self, content: Content) -> Promised:
         """What the service promises for these bytes. Raises `Refused`."""
         blob = {"digest": content.link.multihash, "size": content.size}
-        answer = await self.client.exchange("space/blob/add", {"blob": blob}, self.space)
+        answer = await self.session.exchange("space/blob/add", {"blob": blob}, self.space)
         if not answer.receipt.is_ok:
             raise refused(answer.receipt.out["error"])
-        found = promised(answer, await self.client.service())
+        found = promised(answer, await self.session.service())
         allocated = found.receipt_of(found.allocate)
         if allocated is None:
             raise Untrusted("the service does not say where the bytes are to go")
@@ -85,10 +83,10 @@ class Blobs:
     async def conclude(self, asked: Promised) -> None:
         """Tell that the bytes are there. Raises `Refused`."""
         said = receipts.issue(key_for(asked), asked.put.link, {"ok": {}})
-        answer = await self.client.exchange(
+        answer = await self.session.exchange(
             "ucan/conclude",
             {"receipt": said.link},
-            self.client.agent.did,
+            self.session.agent.did,
             company={said.link: said.data},
         )
         if not answer.receipt.is_ok:
@@ -100,7 +98,7 @@ class Blobs:
         task, end, pause = asked.accept, monotonic() + STORED_TIME_MAX, LOOK
         while True:
             try:
-                body = await self.client.receipt_of(task.link)
+                body = await self.session.receipt_of(task.link)
             except NotFound:
                 if monotonic() > end:
                     raise Unavailable(
@@ -110,7 +108,7 @@ class Blobs:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, LOOK_MAX)
                 continue
-            answer = receipt_for(task, body, await self.client.service())
+            answer = receipt_for(task, body, await self.session.service())
             if not answer.receipt.is_ok:
                 raise refused(answer.receipt.out["error"])
             return answer
@@ -118,13 +116,13 @@ class Blobs:
     async def get(self, link: Link | str) -> Blob:
         """What the space knows of one blob. Raises `NotFound`."""
         nb = {"digest": link_of(link).multihash}
-        return answers.blob(await self.client.invoke("space/blob/get/0/1", nb, space=self.space))
+        return answers.blob(await self.session.invoke("space/blob/get/0/1", nb, space=self.space))
 
     async def remove(self, link: Link | str) -> Removed:
         """Let go of a blob, there or not: `size` is 0 if it was not."""
         known = link_of(link)
         nb = {"digest": known.multihash}
-        ok = await self.client.invoke("space/blob/remove", nb, space=self.space)
+        ok = await self.session.invoke("space/blob/remove", nb, space=self.space)
         return answers.removed(known, ok)
 
     async def page(self, cursor: str | None = None, size: int = PAGE) -> BlobPage:
@@ -132,7 +130,7 @@ class Blobs:
         nb: dict[str, object] = {"size": size}
         if cursor is not None:
             nb["cursor"] = cursor
-        return answers.blobs(await self.client.invoke("space/blob/list", nb, space=self.space))
+        return answers.blobs(await self.session.invoke("space/blob/list", nb, space=self.space))
 
     async def list(self, size: int = PAGE) -> AsyncGenerator[Blob]:
         """Every blob of the space, the newest first; `size` of them are asked for at once."""

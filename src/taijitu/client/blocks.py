@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import quote
 
-from taijitu.client.content import in_thread, keep
+from taijitu.client.content import ignore, in_thread, keep
 from taijitu.client.failures import (
     ClientError,
     NotAccepted,
@@ -20,16 +20,17 @@ from taijitu.client.failures import (
     Unusable,
     WrongBytes,
 )
-from taijitu.client.fetching import url_of
+from taijitu.client.fetching import stream, url_of
 from taijitu.client.retry import Again
+from taijitu.client.session import Session
 from taijitu.client.temporary import temporary
+from taijitu.client.uploads import Uploads
 from taijitu.ipld.car import BLOCK_SIZE_MAX, BlockTooLarge, CarError, block_in
 from taijitu.ipld.carstream import CarStream
 from taijitu.ipld.cid import RAW, Link
 
 if TYPE_CHECKING:
     from taijitu.client.answers import Upload
-    from taijitu.client.client import Client
 
 CAR: Final = {"accept": "application/vnd.ipld.car; version=1; order=dfs; dups=y"}
 """In the order in which a walk wants them, and as often."""
@@ -72,7 +73,7 @@ class Gateway:
 
     def __init__(
         self,
-        client: "Client",
+        session: Session,
         root: Link,
         segments: Sequence[str],
         scope: str = "all",
@@ -80,7 +81,7 @@ class Gateway:
     ) -> None:
         """`scope`: all that is below the end of the path, or the `entity` there, or of that what
         has the bytes of a `span`, or each `block` by itself."""
-        self.client = client
+        self.session = session
         self.scope = scope
         path = "/".join([f"{root}", *(quote_of(each) for each in segments)])
         self.first = f"{path}?format=car&dag-scope={scope}{'' if span is None else bytes_in(*span)}"
@@ -89,7 +90,7 @@ class Gateway:
         self.knows_parts = True
 
     async def block(self, link: Link, part: Part | None = None) -> bytes:
-        patience = self.client.patience(f"fetching {link}")
+        patience = self.session.patience(f"fetching {link}")
         while True:
             try:
                 return await self.once(link, part)
@@ -97,7 +98,7 @@ class Gateway:
                 await self.close()
                 await patience.wait(why)
             except CarError as why:
-                text = f"{self.client.url} gives something else than {link}: {why}"
+                text = f"{self.session.url} gives something else than {link}: {why}"
                 raise WrongBytes(text) from why
 
     async def once(self, link: Link, part: Part | None) -> bytes:
@@ -125,14 +126,14 @@ class Gateway:
             asked, above = f"{part.file}?format=car&dag-scope=entity{span}", ABOVE_MAX
         else:
             return None
-        url = f"{self.client.url}/ipfs/{asked}"
-        return Coming(self.client.connection.read(url, headers=CAR), above)
+        url = f"{self.session.url}/ipfs/{asked}"
+        return Coming(self.session.connection.read(url, headers=CAR), above)
 
     async def alone(self, link: Link) -> bytes:
         """The block by itself."""
         data = bytearray()
-        url = f"{self.client.url}/ipfs/{link}?format=raw"
-        async with aclosing(self.client.connection.read(url, headers=RAW_BLOCK)) as chunks:
+        url = f"{self.session.url}/ipfs/{link}?format=raw"
+        async with aclosing(self.session.connection.read(url, headers=RAW_BLOCK)) as chunks:
             async for chunk in chunks:
                 data += chunk
                 if len(data) > BLOCK_SIZE_MAX:
@@ -184,8 +185,8 @@ class Shards:
     """Blocks out of CARs that are fetched as a whole, into a temporary file, when a block is wanted
     that is in none of those before."""
 
-    def __init__(self, client: "Client", links: Iterable[Link]) -> None:
-        self.client = client
+    def __init__(self, session: Session, links: Iterable[Link]) -> None:
+        self.session = session
         self.left = [*links]
         """Those that were not fetched. The next is the last."""
         self.file = temporary()
@@ -204,8 +205,9 @@ class Shards:
     async def roots_of(self, shard: Link) -> Sequence[Link]:
         """Which roots a shard names. Not believed, and none where that cannot be read."""
         car = CarStream()
+        url = url_of(self.session, shard)
         try:
-            async with aclosing(self.client.connection.read(url_of(self.client, shard))) as chunks:
+            async with aclosing(self.session.connection.read(url)) as chunks:
                 async for chunk in chunks:
                     car.feed(chunk)
                     roots = car.roots()
@@ -218,7 +220,7 @@ class Shards:
     async def fetch(self, shard: Link) -> None:
         """Raises `NotFound`, `WrongBytes`, `Unreadable`, `Unavailable` …"""
         car = CarStream()
-        async with aclosing(self.client.stream(shard)) as chunks:
+        async with aclosing(stream(self.session, shard, ignore)) as chunks:
             async for chunk in chunks:
                 car.feed(chunk)
                 try:
@@ -265,8 +267,8 @@ def quote_of(segment: str) -> str:
 class First:
     """The gateway, or where that does not have the root, the shards that the space knows of."""
 
-    def __init__(self, client: "Client", root: Link, gateway: Gateway) -> None:
-        self.client = client
+    def __init__(self, session: Session, root: Link, gateway: Gateway) -> None:
+        self.session = session
         self.root = root
         self.source: Blocks = gateway
         self.fresh = True
@@ -276,26 +278,26 @@ class First:
         try:
             return await self.source.block(link, part)
         except NotFound:
-            if not fresh or self.client.signer is None:
+            if not fresh or self.session.signer is None:
                 raise
         try:  # by itself, now: perhaps it is the path that leads nowhere
             return await self.source.block(link, part)
         except NotFound as absent:
             upload = await self.known(absent)
         await self.source.close()
-        self.source = shards = Shards(self.client, upload.shards)
+        self.source = shards = Shards(self.session, upload.shards)
         await shards.begin_with(self.root)
         try:
             return await shards.block(link)
         except NotFound as why:
-            text = f"{self.client.url} gives {self.root} neither by a gateway nor by its shards"
+            text = f"{self.session.url} gives {self.root} neither by a gateway nor by its shards"
             raise NotFound("NotFound", f"{text}: ask at the URL of a gateway that does") from why
 
     async def known(self, absent: NotFound) -> "Upload":
         """What the space knows of the content. Raises `absent`, with the reason why it knows
         nothing; a gateway elsewhere has none to give."""
         try:
-            return await self.client.uploads.get(self.root)
+            return await Uploads(self.session, self.session.meant).get(self.root)
         except (Untrusted, NotAccepted):
             raise absent from None
         except (Refused, Unusable) as why:

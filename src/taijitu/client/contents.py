@@ -6,7 +6,7 @@ Law: what is read is what the CID names. A path leads down only.
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from taijitu.client.blocks import Blocks, First, Gateway, Part
@@ -14,6 +14,7 @@ from taijitu.client.content import Progress, ignore
 from taijitu.client.failures import NotFound, Unavailable, Unreadable, Unusable
 from taijitu.client.leading import found_by, result_of, told
 from taijitu.client.retry import Again
+from taijitu.client.session import Session
 from taijitu.client.unpacking import (
     DEPTH_MAX,
     ENTRIES_MAX,
@@ -29,9 +30,6 @@ from taijitu.unixfs import failures
 from taijitu.unixfs.listing import Entry, entries
 from taijitu.unixfs.node import Directory, File, Node, Shard, Symlink, read
 from taijitu.unixfs.path import normal, resolve
-
-if TYPE_CHECKING:
-    from taijitu.client.client import Client
 
 SCHEME: Final = "ipfs://"
 
@@ -77,8 +75,8 @@ class Stat(Record):
 class Contents:
     """What any CID names, by a gateway, or by the shards of the space where there is none."""
 
-    def __init__(self, client: "Client") -> None:
-        self.client = client
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
     async def save(
         self,
@@ -101,9 +99,9 @@ class Contents:
 
     async def is_here(self, link: Link) -> bool:
         """Whether a gateway at the service has a block. It is asked once. Raises `Unavailable` …"""
-        url = f"{self.client.url}/ipfs/{link}?format=raw"
+        url = f"{self.session.url}/ipfs/{link}?format=raw"
         try:
-            await self.client.connection.ask("HEAD", url)
+            await self.session.connection.ask("HEAD", url)
         except NotFound:
             return False
         except Again as why:
@@ -172,8 +170,8 @@ class Contents:
         self, asked: Where, scope: str = "all", span: tuple[int, int | None] | None = None
     ) -> AsyncGenerator[tuple[Blocks, Link]]:
         """Where blocks come from, and what the path leads to. Raises `NotFound` …"""
-        gateway = Gateway(self.client, asked.root, asked.segments, scope, span)
-        blocks = First(self.client, asked.root, gateway)
+        gateway = Gateway(self.session, asked.root, asked.segments, scope, span)
+        blocks = First(self.session, asked.root, gateway)
         try:
             found = await result_of(resolve(asked.root, asked.segments), blocks)
             if found.rest:

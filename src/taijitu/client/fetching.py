@@ -6,22 +6,19 @@ Law: bytes are hashed as they come. A connection that breaks off is no reason to
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from taijitu.client.content import Progress
 from taijitu.client.failures import NotFound, Unusable, WrongBytes
 from taijitu.client.retry import Again
+from taijitu.client.session import Session
 from taijitu.ipld.cid import SHA2_256, Link
 
-if TYPE_CHECKING:
-    from taijitu.client.client import Client
 
-
-async def fetch(client: "Client", link: Link, size_max: int, progress: Progress) -> bytes:
+async def fetch(session: Session, link: Link, size_max: int, progress: Progress) -> bytes:
     """See `Client.fetch`."""
     parts: list[bytes] = []
     left = size_max
-    async with aclosing(stream(client, link, progress)) as chunks:
+    async with aclosing(stream(session, link, progress)) as chunks:
         async for chunk in chunks:
             left -= len(chunk)
             if left < 0:
@@ -30,14 +27,14 @@ async def fetch(client: "Client", link: Link, size_max: int, progress: Progress)
     return b"".join(parts)
 
 
-async def stream(client: "Client", link: Link, progress: Progress) -> AsyncGenerator[bytes]:
+async def stream(session: Session, link: Link, progress: Progress) -> AsyncGenerator[bytes]:
     """See `Client.stream`."""
     if link.hash_code != SHA2_256:
         raise Unusable(f"{link} cannot be verified: it is not named by a sha2-256 hash")
-    patience = client.patience(f"fetching {link}")
+    patience = session.patience(f"fetching {link}")
     digest, done = sha256(), 0
     while True:
-        chunks = client.connection.read(url_of(client, link), done)
+        chunks = session.connection.read(url_of(session, link), done)
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
@@ -50,26 +47,26 @@ async def stream(client: "Client", link: Link, progress: Progress) -> AsyncGener
         except Again as why:
             await patience.wait(why)
         except NotFound:
-            raise absent(client, link) from None
+            raise absent(session, link) from None
     if digest.digest() != link.digest:
-        raise WrongBytes(f"what {client.url} gives as {link} is something else")
+        raise WrongBytes(f"what {session.url} gives as {link} is something else")
 
 
-async def size_of(client: "Client", link: Link) -> int | None:
+async def size_of(session: Session, link: Link) -> int | None:
     """See `Client.size_of`."""
     try:
-        answer = await client.patience(f"asking for the size of {link}").keep(
-            lambda: client.connection.ask("HEAD", url_of(client, link))
+        answer = await session.patience(f"asking for the size of {link}").keep(
+            lambda: session.connection.ask("HEAD", url_of(session, link))
         )
     except NotFound:
-        raise absent(client, link) from None
+        raise absent(session, link) from None
     length = answer.headers.get("content-length", "")
     return int(length) if length.isdecimal() else None
 
 
-def url_of(client: "Client", link: Link) -> str:
-    return f"{client.url}/{link}/{link}.car"
+def url_of(session: Session, link: Link) -> str:
+    return f"{session.url}/{link}/{link}.car"
 
 
-def absent(client: "Client", link: Link) -> NotFound:
-    return NotFound("NotFound", f"{link} is not stored at {client.url}")
+def absent(session: Session, link: Link) -> NotFound:
+    return NotFound("NotFound", f"{link} is not stored at {session.url}")

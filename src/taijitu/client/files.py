@@ -9,20 +9,18 @@ the rest. The note comes last: an upload that is listed is whole.
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from taijitu.client.answers import Put
 from taijitu.client.carfile import CarFile
 from taijitu.client.content import in_thread, opened_file, spooled
 from taijitu.client.failures import Unusable
+from taijitu.client.holdings import Holdings
 from taijitu.client.packing import Listing, Meter, Stream, blocks_of, listing
 from taijitu.client.sending import Sending, Told, Watch
 from taijitu.ipld.cid import Link
 from taijitu.unixfs.block import Block, Packed
 from taijitu.wire.shards import SHARD_SIZE
-
-if TYPE_CHECKING:
-    from taijitu.client.space import Space
 
 Files: TypeAlias = Path | Sequence[Path] | bytes | bytearray | memoryview | AsyncIterator[bytes]
 """What is put: a file or a folder, several of them, the bytes of a file, or a stream of those."""
@@ -33,7 +31,7 @@ V = TypeVar("V")
 
 
 async def put(
-    space: "Space",
+    space: Holdings,
     source: Files,
     *,
     hidden: bool = False,
@@ -85,7 +83,7 @@ def unusable(source: object) -> Unusable:
 
 
 async def put_car(
-    space: "Space",
+    space: Holdings,
     source: CarSource,
     *,
     shard_size: int = SHARD_SIZE,

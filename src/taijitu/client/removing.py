@@ -7,16 +7,16 @@ done by saying it again.
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from taijitu.client.answers import Blob, Removed, Upload
+from taijitu.client.content import ignore
 from taijitu.client.failures import ClientError, HandlerNotFound, NotFound, Unauthorized
+from taijitu.client.fetching import fetch
+from taijitu.client.holdings import Holdings
 from taijitu.ipld.cid import CAR, Link, link_with
 from taijitu.wire import sharded_index
 from taijitu.wire.sharded_index import INDEX_SIZE_MAX, InvalidIndex
-
-if TYPE_CHECKING:
-    from taijitu.client.space import Space
 
 BEFORE: Final = timedelta(hours=1)
 """How long before an upload is noted its index is stored, at most: the service examines it, and the
@@ -31,7 +31,7 @@ READ_MAX: Final = 4
 class Removing:
     """Removes uploads of a space, of which it makes a list once, however many go."""
 
-    def __init__(self, space: "Space") -> None:
+    def __init__(self, space: Holdings) -> None:
         self.space = space
         self.uses: defaultdict[bytes, set[Link]] = defaultdict(set)
         """The roots of the uploads that name a shard, by its multihash."""
@@ -121,7 +121,7 @@ class Removing:
     async def is_index(self, link: Link, root: Link) -> bool:
         """Whether a blob is the index of some content. What cannot be read is not."""
         try:
-            data = await self.space.client.fetch(link, size_max=INDEX_SIZE_MAX)
+            data = await fetch(self.space.session, link, INDEX_SIZE_MAX, ignore)
             return sharded_index.decode(data).content == root
         except (ClientError, InvalidIndex):
             return False

@@ -7,11 +7,12 @@ shards at hand than are sent at once, and the one that fills.
 import asyncio
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Final, NamedTuple, TypeAlias, TypeVar, cast
 
 from taijitu.client.answers import BlobAdded, Put
 from taijitu.client.content import Content, in_thread, opened
 from taijitu.client.failures import Unusable
+from taijitu.client.holdings import Holdings
 from taijitu.client.packing import Meter
 from taijitu.client.spool import Shard, Spool
 from taijitu.ipld.cid import Link
@@ -20,9 +21,6 @@ from taijitu.unixfs.block import Block
 from taijitu.wire import sharded_index
 from taijitu.wire.sharded_index import SHARDS_MAX, SLICES_MAX, Slice
 from taijitu.wire.shards import Position, TooLarge
-
-if TYPE_CHECKING:
-    from taijitu.client.space import Space
 
 V = TypeVar("V")
 
@@ -62,7 +60,7 @@ class Watch(NamedTuple):
 class Sending:
     """`async with Sending(…)`: give it blocks with `take`, then `end` it with the root."""
 
-    def __init__(self, space: "Space", shard_size: int, at_once: int, watch: "Watch") -> None:
+    def __init__(self, space: Holdings, shard_size: int, at_once: int, watch: "Watch") -> None:
         """Like the published client: what is known to be less than a shard becomes one, whatever
         its blocks take besides."""
         self.space = space

@@ -2,15 +2,11 @@
 
 from typing import TYPE_CHECKING, Final
 
-from taijitu.client import answers
-from taijitu.client.answers import Put, Removed, SpaceInfo
-from taijitu.client.blobs import Blobs
-from taijitu.client.store import Store, link_of
-from taijitu.client.uploads import Uploads
+from taijitu.client.answers import Put, Removed
+from taijitu.client.holdings import Holdings
 from taijitu.ipld.cid import Link
 
 if TYPE_CHECKING:
-    from taijitu.client.client import Client
     from taijitu.client.files import CarSource, Files
     from taijitu.client.removing import Removing
     from taijitu.client.sending import Told
@@ -18,27 +14,14 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 3
 """Shards that are sent at once."""
 
-INDEXED_TIME: Final = 600.0
-"""Seconds that an index may have to wait until those of others were looked at."""
-
-LOOKED_THROUGH: Final = 10_000_000
-"""Bytes that a service looks through in a second, at the least."""
-
 
 def unseen(_: object) -> None:
     """Progress that nobody watches."""
 
 
-class Space:
+class Space(Holdings):
     """What an agent can do in one space: with its files as a whole, or with each kind of thing that
     it keeps."""
-
-    def __init__(self, client: "Client", did: str) -> None:
-        self.client = client
-        self.did = did
-        self.store = Store(client, did)
-        self.blobs = Blobs(client, did)
-        self.uploads = Uploads(client, did)
 
     async def put(
         self,
@@ -84,13 +67,3 @@ class Space:
         from taijitu.client.removing import Removing  # noqa: PLC0415
 
         return Removing(self)
-
-    async def index(self, link: Link | str, size: int = 0) -> None:
-        """Have an index, a blob of this space, taken for what it says. It takes the service its
-        time to look through the shards, `size` bytes. Raises `Refused`, `Unavailable`."""
-        nb, within = {"index": link_of(link)}, INDEXED_TIME + size / LOOKED_THROUGH
-        await self.client.invoke("space/index/add", nb, space=self.did, within=within)
-
-    async def info(self) -> SpaceInfo:
-        """Who provides for the space. Raises `NotFound` where nobody here does."""
-        return answers.space_info(await self.client.invoke("space/info", space=self.did))

@@ -14,10 +14,10 @@ from taijitu.client.answers import Added, Item, Page, Removed, Room
 from taijitu.client.content import Content, Progress, Source, ignore, opened
 from taijitu.client.failures import NotAccepted, NotFound, Unavailable, Unusable, WrongBytes
 from taijitu.client.retry import Again
+from taijitu.client.session import Session
 from taijitu.ipld.cid import InvalidLink, Link
 
 if TYPE_CHECKING:
-    from taijitu.client.client import Client
     from taijitu.client.connection import Connection
 
 PAGE: Final = 100
@@ -36,8 +36,8 @@ LOOK_MAX: Final = 2.0
 class Store:
     """`store/*` of one space."""
 
-    def __init__(self, client: "Client", space: str) -> None:
-        self.client = client
+    def __init__(self, session: Session, space: str) -> None:
+        self.session = session
         self.space = space
 
     async def add(
@@ -67,10 +67,10 @@ class Store:
             nb["origin"] = origin
         room = await self.room(nb)
         added = Added(content.link, content.size, room.allocated, room.status == "upload")
-        patience = self.client.patience(f"uploading {content.link}")
+        patience = self.session.patience(f"uploading {content.link}")
         while room.status == "upload":
             try:
-                await send(self.client.connection, room.url, room.headers, content, sending)
+                await send(self.session.connection, room.url, room.headers, content, sending)
             except Again as why:
                 await patience.wait(why)
                 room = await self.room(nb)
@@ -81,7 +81,7 @@ class Store:
         return added
 
     async def room(self, nb: Mapping[str, object]) -> Room:
-        return answers.room(await self.client.invoke("store/add", nb, space=self.space))
+        return answers.room(await self.session.invoke("store/add", nb, space=self.space))
 
     async def stored(self, nb: Mapping[str, object]) -> None:
         """Return once the service says `done`. Raises `Unavailable` if it does not in time."""
@@ -98,12 +98,12 @@ class Store:
     async def get(self, link: Link | str) -> Item:
         """What the space knows of one CAR. Raises `NotFound`."""
         nb = {"link": link_of(link)}
-        return answers.item(await self.client.invoke("store/get", nb, space=self.space))
+        return answers.item(await self.session.invoke("store/get", nb, space=self.space))
 
     async def remove(self, link: Link | str) -> Removed:
         """Let go of a CAR. Raises `NotFound`."""
         known = link_of(link)
-        ok = await self.client.invoke("store/remove", {"link": known}, space=self.space)
+        ok = await self.session.invoke("store/remove", {"link": known}, space=self.space)
         return answers.removed(known, ok)
 
     async def page(self, cursor: str | None = None, size: int = PAGE) -> Page:
@@ -111,7 +111,7 @@ class Store:
         nb: dict[str, object] = {"size": size}
         if cursor is not None:
             nb["cursor"] = cursor
-        return answers.page(await self.client.invoke("store/list", nb, space=self.space))
+        return answers.page(await self.session.invoke("store/list", nb, space=self.space))
 
     async def pages(self, size: int = PAGE) -> AsyncGenerator[Page]:
         """All pages that hold something."""

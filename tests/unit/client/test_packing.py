@@ -9,15 +9,15 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Thread
-from typing import cast
 
 import pytest
 
 from support.walking import Store
-from taijitu.client import Client, Unreadable, Unusable, packing
+from taijitu.client import Unreadable, Unusable, blocks, packing
 from taijitu.client.blocks import Part, Shards
 from taijitu.client.carfile import CarFile
 from taijitu.client.packing import Found, Listing, Meter, blocks_of, listing
+from taijitu.client.session import Session
 from taijitu.client.unpacking import save
 from taijitu.gateway.blocks import BLOCK_SIZE_MAX
 from taijitu.ipld import car
@@ -33,16 +33,6 @@ class AtHand(Store):
 
     async def close(self) -> None:
         pass
-
-
-class Stored:
-    """A client of a service that has one CAR."""
-
-    def __init__(self, archive: bytes) -> None:
-        self.archive = archive
-
-    async def stream(self, _: Link) -> AsyncGenerator[bytes]:
-        yield self.archive
 
 
 def pack(found: Listing, store: Store) -> Packed:
@@ -154,10 +144,17 @@ def test_behind_a_link_two_dots_lead_where_the_file_system_says(tmp_path: Path) 
     ]
 
 
-async def test_a_shard_with_a_block_that_is_too_large_is_not_said_to_be_wrong() -> None:
+async def test_a_shard_with_a_block_that_is_too_large_is_not_said_to_be_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     block = bytes(car.BLOCK_SIZE_MAX + 1)
     link = link_to(block, RAW)
-    shards = Shards(cast("Client", Stored(car.encode([link], [(link, block)]))), [link])
+
+    async def fetched(*_: object) -> AsyncGenerator[bytes]:
+        yield car.encode([link], [(link, block)])
+
+    monkeypatch.setattr(blocks, "stream", fetched)
+    shards = Shards(Session(), [link])
     with pytest.raises(Unreadable, match="larger than is read"):
         await shards.block(link)
     await shards.close()

@@ -92,6 +92,26 @@ def test_looking_makes_no_data_folder(idle: Service, arguments: tuple[str, ...])
     assert not idle.data.exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("block", "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"),
+        ("unblock", "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"),
+        ("space", "block", "did:key:z6MkrremFjvTAudhCq8KDPc9cNy8KmZHpiiLC9oQRHi4Z8tu"),
+        ("space", "unblock", "did:key:z6MkrremFjvTAudhCq8KDPc9cNy8KmZHpiiLC9oQRHi4Z8tu"),
+        ("account", "block", "mallory@example.com"),
+    ],
+)
+def test_nothing_is_said_to_be_blocked_where_there_is_no_service(
+    idle: Service, arguments: tuple[str, ...]
+) -> None:
+    """Whoever looks at the wrong folder would be safe in name only."""
+    ended = taijitu(idle, *arguments)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("taijitu: there is no data folder")
+    assert not idle.data.exists()
+
+
 def test_a_folder_that_is_not_ours_is_left_alone(idle: Service) -> None:
     idle.data.mkdir()
     (idle.data / "holiday.jpg").touch()

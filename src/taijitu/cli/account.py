@@ -119,7 +119,7 @@ def block(subject: str, /, *, json: bool = False) -> None:
     """
     from taijitu.cli.reach import ask
 
-    answer = ask("account-block", writes=True, subject=subject)
+    answer = ask("account-block", subject=subject)
     if json:
         words.print_json(answer)
     else:

@@ -31,7 +31,7 @@ def block(cid: str, /, *, why: str = "", json: bool = False) -> None:
     """
     from taijitu.cli.reach import ask
 
-    found = ask("deny", writes=True, cid=cid, why=why)
+    found = ask("deny", cid=cid, why=why)
     if json:
         words.print_json(found)
     else:
@@ -61,7 +61,7 @@ def unblock(cid: str, /, *, json: bool = False) -> None:
     """
     from taijitu.cli.reach import ask
 
-    found = ask("allow", writes=True, cid=cid)
+    found = ask("allow", cid=cid)
     if json:
         words.print_json(found)
     else:

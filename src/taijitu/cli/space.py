@@ -96,7 +96,7 @@ def block(did: str, /, *, json: bool = False) -> None:
     """
     from taijitu.cli.reach import ask
 
-    show(ask("block", writes=True, space=did), json)
+    show(ask("block", space=did), json)
 
 
 def unblock(did: str, /, *, json: bool = False) -> None:
@@ -111,7 +111,7 @@ def unblock(did: str, /, *, json: bool = False) -> None:
     """
     from taijitu.cli.reach import ask
 
-    found = ask("unblock", writes=True, space=did)
+    found = ask("unblock", space=did)
     if json:
         words.print_json(found)
     elif "capacity" in found:

@@ -16,7 +16,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench import report
-from bench.packing import CLIENTS, has_clients
+from bench.packing import CLIENTS, TIMES, has_clients
 from bench.report import Row, Run
 from bench.service import Service, running
 from taijitu.client import Client, Put, new_key
@@ -25,7 +25,6 @@ from taijitu.client.packing import Meter, blocks_of, listing
 MIB = 2**20
 SIZE = 1024 * MIB
 FILES = 100_000
-TIMES = 3
 IN_FOLDER = 1_000
 """Small files in each folder."""
 

@@ -153,6 +153,9 @@ def test_what_a_space_holds_is_listed_with_what_it_belongs_to(shell: Shell, fold
     assert shell("rm", put["index"]).code == 0
     assert [line.split()[0] for line in shell("ls", "--blobs").out.decode().splitlines()] == [shard]
     assert shell("ls", put["cid"], "--blobs").code == 2
+    assert shell("rm", shard).code == 0
+    empty = shell("ls", "--blobs")
+    assert (empty.out, empty.err.endswith(" holds no blobs.\n")) == (b"", True)
 
 
 def test_every_answer_is_there_for_programs(shell: Shell, folder: Path) -> None:

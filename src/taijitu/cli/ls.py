@@ -109,12 +109,16 @@ async def all_blobs(client: "Client", json: bool) -> None:
     async for upload in client.space.uploads.list():
         for shard in upload.shards:
             uploads[shard.multihash].append(str(upload.root))
+    found = False
     async for blob in client.space.blobs.list():
+        found = True
         link, named = link_with(blob.digest, CAR), uploads.get(blob.digest, [])
         if json:
             words.print_json(blob_as_json(blob, link, named))
         else:
             print(f"{link}  {words.size(blob.size):>9}  {since(blob)}  {' '.join(named)}".rstrip())
+    if not found and not json:
+        print(f"{client.space.did} holds no blobs.", file=sys.stderr)
 
 
 def blob_as_json(blob: "Blob", link: "Link", uploads: list[str]) -> dict[str, object]:
